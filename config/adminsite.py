@@ -1,0 +1,74 @@
+"""The compliance officer's admin: read-only, and who looks at a person's record is itself entered (`access.viewed`)."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db import models, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from consent.enter import enter
+from consent.models import Subject
+
+
+class ReadOnly(admin.ModelAdmin[Any]):
+    """Rows change through verbs, never here."""
+
+    subject_path: ClassVar[str] = ""
+    """Where a row's subject is found, for rows about a person."""
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: models.Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: models.Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a row; one about a person is shown only once the look at it is entered."""
+        with transaction.atomic():
+            response = super().changeform_view(request, object_id, form_url, extra_context)
+            row = self.get_object(request, object_id) if object_id and self.subject_path else None
+            if row is not None:
+                self._enter_view(request, row)
+        return response
+
+    def _enter_view(self, request: HttpRequest, row: models.Model) -> None:
+        subject: Any = row
+        for step in self.subject_path.split("."):
+            subject = subject if step == "self" else getattr(subject, step)
+        if isinstance(subject, Subject) and request.user.pk:
+            enter(
+                subject=subject,
+                kind="access.viewed",
+                actor=f"officer:{request.user.pk}",
+                payload={"officer": str(request.user.pk), "what": row._meta.label_lower, "id": str(row.pk)},
+                now=timezone.now(),
+            )
+
+
+class ComplianceSite(admin.AdminSite):
+    """The site."""
+
+    site_header = _("Consonant: compliance")
+    site_title = _("Consonant")
+    index_title = _("Records")
+
+    def register(
+        self,
+        model_or_iterable: type[models.Model] | Iterable[type[models.Model]],
+        admin_class: type[admin.ModelAdmin[Any]] | None = None,
+        **options: Any,
+    ) -> None:
+        """Register read-only pages; the editable ones that libraries bring (tokens, addresses, groups) are left out."""
+        if admin_class is not None and issubclass(admin_class, ReadOnly):
+            super().register(model_or_iterable, admin_class, **options)

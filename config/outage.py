@@ -1,0 +1,29 @@
+"""A page of the portal or the admin while the database is away: 503 and one sentence, not a stack trace."""
+
+from collections.abc import Callable
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+log = structlog.get_logger(__name__)
+
+
+class Outage:
+    """Middleware that answers for views whose database is away."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass on."""
+        return self._get_response(request)
+
+    def process_exception(self, _request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer for an outage; anything else is Django's."""
+        if not isinstance(error, OperationalError | InterfaceError):
+            return None
+        log.error("unavailable", error=type(error).__name__)
+        sentence = _("The service cannot answer now. Nothing was changed, or all of it. Please try again.")
+        return HttpResponse(sentence, status=503, content_type="text/plain; charset=utf-8", headers={"Retry-After": "1"})

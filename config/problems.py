@@ -1,0 +1,106 @@
+"""The one place where errors become HTTP: problem documents (RFC 9457), the same for every API call.
+
+`type` is stable; `detail` is a sentence for a person; a refusal adds `reason` and `cure`. Nothing of the request is echoed.
+"""
+
+import uuid
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+import consent.errors
+import keyring.errors
+import ledger.errors
+import retention.errors
+from consent.terms import Refusal
+
+log = structlog.get_logger(__name__)
+_BASE = "urn:consonant:problem:"
+
+_STATUS: dict[type[Exception], tuple[int, str]] = {
+    consent.errors.RequestUnknown: (404, "consent-request-unknown"),
+    consent.errors.GrantUnknown: (404, "grant-unknown"),
+    consent.errors.SessionUnknown: (404, "session-unknown"),
+    consent.errors.PurposeUnknown: (422, "purpose-undeclared"),
+    consent.errors.OperationUnknown: (422, "operation-undeclared"),
+    retention.errors.ArtifactUnknown: (404, "artifact-unknown"),
+    retention.errors.ArtifactGone: (410, "artifact-gone"),
+    retention.errors.NoPolicy: (422, "no-retention-policy"),
+    ledger.errors.EntryUnknown: (404, "entry-unknown"),
+    ledger.errors.NotSealed: (404, "entry-not-sealed-yet"),
+    ledger.errors.Behind: (503, "log-behind"),
+    RequestDataTooBig: (413, "body-too-large"),
+    Http404: (404, "not-found"),
+    PermissionDenied: (403, "not-permitted"),
+}
+_SENTENCES = {
+    RequestDataTooBig: "The body is larger than an upload may be (16 MiB).",
+    Http404: "There is nothing at this address.",
+    PermissionDenied: "This is not permitted.",
+}
+_TRY_LATER = (OperationalError, InterfaceError, keyring.errors.KeyStoreBroken)
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response:
+    """Turn an error of a view into a problem document; what nobody expected becomes a 500 that says nothing but its id."""
+    set_rollback()
+    if isinstance(error, consent.errors.Refused) and isinstance(error.refusal, Refusal):
+        refusal = error.refusal
+        return _problem(403, "use-refused", refusal.sentence, reason=refusal.reason, cure=refusal.cure)
+    if isinstance(error, retention.errors.AudioRefused):
+        return _problem(422, "audio-refused", error.sentence, reason=error.reason)
+    for kind, (status, name) in _STATUS.items():
+        if isinstance(error, kind):
+            sentence = _SENTENCES.get(kind) or (kind.__doc__ or "").strip()
+            headers = {"Retry-After": "1"} if status == 503 or kind is ledger.errors.NotSealed else None
+            return _problem(status, name, sentence, headers=headers)
+    if isinstance(error, exceptions.APIException):
+        return _from_framework(error)
+    if isinstance(error, _TRY_LATER):
+        log.error("unavailable", error=type(error).__name__)
+        return _problem(503, "unavailable", "The service cannot answer now. Nothing was changed, or all of it; ask again.", headers={"Retry-After": "1"})
+    incident = uuid.uuid4()
+    log.error("unexpected", incident=str(incident), route=_route(context), exc_info=error)
+    return _problem(500, "unexpected", "Something went wrong that should not have.", incident=str(incident))
+
+
+def _from_framework(error: exceptions.APIException) -> Response:
+    headers = {}
+    if getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
+    if getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(error.wait))  # type: ignore[attr-defined]
+    if isinstance(error, exceptions.ValidationError):
+        return _problem(422, "invalid-request", "The request is not valid.", errors=error.detail, headers=headers)
+    names = {
+        400: "malformed-request",
+        401: "not-authenticated",
+        403: "not-permitted",
+        405: "method-not-allowed",
+        406: "not-acceptable",
+        415: "unsupported-media-type",
+        429: "too-many-requests",
+    }
+    return _problem(error.status_code, names.get(error.status_code, "error"), _sentence(error), headers=headers)
+
+
+def _sentence(error: exceptions.APIException) -> str:
+    if isinstance(error, exceptions.ParseError):
+        return "The body cannot be read."
+    return str(error.detail)
+
+
+def _problem(status: int, name: str, detail: str, *, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    body = {"type": _BASE + name, "title": name.replace("-", " ").capitalize(), "status": status, "detail": detail, **more}
+    return Response(body, status=status, headers=headers, content_type="application/problem+json")
+
+
+def _route(context: dict[str, Any]) -> str | None:
+    match = getattr(context.get("request"), "resolver_match", None)
+    return match.view_name if match else None

@@ -1,0 +1,224 @@
+"""Settings, all from the environment; safe by default.
+
+`CONSONANT_MODE` is `production` unless it says `local`; `make run` says so, and leaves the values of its embedded servers in
+`var/run/service.env`, which is read here when the environment is silent, so that a second terminal finds the running service.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+from django.utils.translation import gettext_lazy as _
+
+from keyring.secretfile import read_or_make
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+django_stubs_ext.monkeypatch()  # lets Django's generic classes take their parameters at run time
+env = environ.Env()
+VAR = Path(env.str("CONSONANT_VAR", str(BASE_DIR / "var"))).resolve()
+if (VAR / "run" / "service.env").is_file():
+    environ.Env.read_env(VAR / "run" / "service.env")
+
+MODE = env.str("CONSONANT_MODE", "production")
+if MODE not in {"local", "production"}:
+    raise ImproperlyConfigured("CONSONANT_MODE is neither `local` nor `production`")
+LOCAL = MODE == "local"
+DEBUG = False
+PUBLIC_URL = env.str("CONSONANT_PUBLIC_URL", f"http://127.0.0.1:{env.int('PORT', 8000)}" if LOCAL else "").rstrip("/")
+if not LOCAL and not PUBLIC_URL.startswith("https://"):
+    raise ImproperlyConfigured("CONSONANT_PUBLIC_URL must be this service's https:// address in production")
+_host = urlsplit(PUBLIC_URL).hostname or ""
+ALLOWED_HOSTS = env.list("CONSONANT_ALLOWED_HOSTS", default=[_host, *(["localhost", "127.0.0.1", "[::1]"] if LOCAL else [])])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+SECRETS = VAR / "secrets"
+SECRET_KEY = read_or_make(SECRETS / "django", lambda: get_random_secret_key().encode()).decode()
+KEY_STORE = VAR / "keys" / "keys.sqlite3"
+KEK_FILE = Path(env.str("CONSONANT_KEK_FILE", str(SECRETS / "kek")))
+LOG_FOLDER = VAR / "logs"
+LOG_ORIGIN = env.str("CONSONANT_LOG_ORIGIN", "consonant.local")
+ORPHAN_GRACE_SECONDS = env.int("CONSONANT_ORPHAN_GRACE_SECONDS", 300)
+
+INSTALLED_APPS = [
+    "config.apps.Admin",
+    "config.apps.Project",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "rest_framework",
+    "oauth2_provider",
+    "allauth",
+    "allauth.account",
+    "accounts",
+    "keyring",
+    "ledger",
+    "vault",
+    "zkp",
+    "consent",
+    "retention",
+    "portal",
+]
+
+MIDDLEWARE = [
+    "config.requestlog.RequestLog",
+    "config.outage.Outage",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+            ],
+        },
+    },
+]
+
+# --- state ---------------------------------------------------------------------------------------------------------
+DATABASES = {"default": env.db_url("DATABASE_URL", default="postgresql:///consonant")}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database")
+DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "vault": {
+        "BACKEND": env.str("CONSONANT_VAULT_BACKEND", "vault.storage.DurableFolder"),
+        "OPTIONS": env.json("CONSONANT_VAULT_OPTIONS", {"location": str(VAR / "vault")}),
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "redis://localhost:6379/0")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# A tick that waited longer than it may is dropped: the next one does its work.
+CELERY_BEAT_SCHEDULE = {
+    "retention.sweep": {"task": "retention.sweep", "schedule": 1.0, "options": {"expires": 5}},
+    "retention.sweep_orphans": {"task": "retention.sweep_orphans", "schedule": 30.0, "options": {"expires": 30}},
+    "consent.lapse": {"task": "consent.lapse", "schedule": 2.0, "options": {"expires": 5}},
+}
+
+# --- people and apps ------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "portal:home"
+ACCOUNT_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "portal:home"
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("CONSONANT_MAIL_FROM", f"no-reply@{_host}")
+
+OAUTH2_PROVIDER_APPLICATION_MODEL = "accounts.App"
+OAUTH2_PROVIDER = {
+    "SCOPES": {"consent": "Ask people for consent and open sessions", "record": "Record and read artifacts"},
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+}
+
+# --- REST -----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["oauth2_provider.contrib.rest_framework.OAuth2Authentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["oauth2_provider.contrib.rest_framework.TokenHasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "config.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+}
+# An upload is held in memory until it is sealed: plain audio never lies on disk.
+MAX_UPLOAD_BYTES = 16 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["config.uploads.BoundedMemory"]
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("简体中文"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+STATIC_ROOT = VAR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
+SECURE_HSTS_SECONDS = 0 if LOCAL else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not LOCAL
+# Set only where a proxy of one's own removes the header from outside requests.
+if proxy_header := env.str("CONSONANT_PROXY_SSL_HEADER", ""):
+    SECURE_PROXY_SSL_HEADER = (proxy_header, "https")
+
+# --- logs: one JSON object a line, no addresses of people, no paths that hold ids -----------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "config.logs.formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env.str("CONSONANT_LOG_LEVEL", "INFO")},
+    "loggers": {
+        # Django's own lines name the path of a request, which can hold a token; config.requestlog names the route.
+        "django.request": {"level": "CRITICAL"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.server": {"level": "CRITICAL"},
+    },
+}

@@ -1,0 +1,20 @@
+from django.contrib import admin
+from django.urls import include, path
+from oauth2_provider.views import RevokeTokenView, TokenView
+
+from config.health import alive, ready
+
+urlpatterns = [
+    path("", include("portal.urls")),
+    path("", include("ledger.urls")),
+    path("api/v1/", include("consent.urls")),
+    path("api/v1/", include("retention.urls")),
+    # The token endpoints alone: apps are registered by the operator, and have no pages here.
+    path("oauth/token", TokenView.as_view(), name="oauth_token"),
+    path("oauth/revoke", RevokeTokenView.as_view(), name="oauth_revoke"),
+    path("accounts/", include("allauth.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+    path("healthz", alive, name="healthz"),
+    path("readyz", ready, name="readyz"),
+]

@@ -1,0 +1,42 @@
+"""Enter a fact about a subject, or about no person, into the tenant's log.
+
+Last in the caller's transaction, as `ledger.append` demands. The subject's tag, salt and mark come from the keys the service holds for
+them (zkp.tag), fresh for every entry: nobody else can tell which entries belong together.
+"""
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from accounts.models import Tenant
+from consent.models import Subject
+from keyring.keys import store
+from ledger.append import About, append
+from zkp.tag import day_tag, derive, mark, subject_salt
+
+
+def enter(*, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
+    """Append an entry about `subject`; consent itself is sealed under their evidence key, all else under their subject key."""
+    origin = subject.tenant.origin
+    keys = derive(store().get(subject.custody_name), origin)
+    ref = uuid.uuid4()
+    return append(
+        origin=origin,
+        kind=kind,
+        actor=actor,
+        payload=payload,
+        holder=subject.evidence_name if kind.startswith("consent.") else subject.key_name,
+        now=now,
+        about=About(
+            ref=ref,
+            tag=day_tag(keys, now.astimezone(UTC).date()),
+            salt=subject_salt(keys.k_u, ref),
+            mark=mark(keys.k_u, ref),
+        ),
+    )
+
+
+def enter_for_tenant(*, tenant: Tenant, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
+    """Append an entry about no person."""
+    return append(origin=tenant.origin, kind=kind, actor=actor, payload=payload, holder=tenant.key_name, now=now)

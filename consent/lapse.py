@@ -1,0 +1,36 @@
+"""What time ends: sessions past their hour, grants past their term, requests nobody answered.
+
+The decision never waits for this: `consent.terms` reads the clock. Here the record follows. Each item is a transaction of its own, so
+a crash leaves the rest to the next round.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from consent import lock
+from consent.close_session import close, end, exhaust
+from consent.machine import State
+from consent.models import ConsentRequest, Grant, Session
+
+_LAPSING = (State.GIVEN, State.RENEWED, State.PAUSED)
+BATCH = 500
+
+
+def lapse(*, now: datetime) -> int:
+    """End what is over; return how many sessions, grants and requests that were."""
+    ended = 0
+    for session_id, grant_id in Session.objects.filter(closed_at=None, expires_at__lte=now).values_list("id", "grant_id")[:BATCH]:
+        with transaction.atomic():
+            grant = lock.for_ending(grant_id)
+            close(grant=grant, session_id=session_id, actor="service", reason="time_over", now=now)
+            exhaust(grant=grant, now=now)
+        ended += 1
+    for grant_id in Grant.objects.filter(state__in=_LAPSING, valid_until__lte=now).values_list("id", flat=True)[:BATCH]:
+        with transaction.atomic():
+            grant = lock.for_ending(grant_id)
+            if grant.state in _LAPSING and grant.valid_until <= now:
+                end(grant=grant, state=State.EXPIRED, reason="term_reached", actor="service", now=now)
+        ended += 1
+    unanswered = ConsentRequest.objects.filter(state=ConsentRequest.State.REQUESTED, expires_at__lte=now)
+    return ended + unanswered.update(state=ConsentRequest.State.EXPIRED)

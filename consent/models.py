@@ -1,0 +1,222 @@
+"""Subjects, notices, requests, grants and sessions.
+
+An app's name for its user is stored only as an HMAC under the service's key and the app's id, so that two apps cannot join their
+users. Times are UTC. Rows change only through the verbs of this app.
+"""
+
+import hashlib
+import hmac
+import json
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
+
+from accounts.models import App, Tenant, User
+from consent.machine import State
+from consent.terms import GrantFacts
+from keyring.keys import reference_key
+
+
+class Purpose(models.Model):
+    """A row of the catalogue: what a voice may be used for."""
+
+    slug = models.SlugField(primary_key=True)
+    use_class = models.CharField(max_length=20, choices=[(c, c) for c in ("identification", "non-identification", "experiment")])
+    strength = models.PositiveSmallIntegerField()
+    """train > clone > synthesize > verify: a grant never covers a stronger purpose."""
+
+    class Meta:
+        verbose_name = _("purpose")
+        verbose_name_plural = _("purposes")
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Notice(models.Model):
+    """What a person reads before consent: immutable, one row for each app, purpose, language and version."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="notices")
+    purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT)
+    locale = models.CharField(max_length=10)
+    version = models.PositiveIntegerField()
+    operations = ArrayField(models.CharField(max_length=12))
+    body = models.JSONField()
+    published_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+        constraints = [models.UniqueConstraint(fields=["app", "purpose", "locale", "version"], name="consent_notice_once")]
+
+    def __str__(self) -> str:
+        return f"{self.purpose_id} {self.locale} {self.version}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the notice as canonical JSON, hex: what a grant says was shown."""
+        return hashlib.sha256(json.dumps(self.body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class Subject(models.Model):
+    """A person as one tenant's log knows them. Their keys lie in the key store."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="subjects")
+    public_key = models.BinaryField(max_length=48)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("subject")
+        verbose_name_plural = _("subjects")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user"], name="consent_subject_once"),
+            models.UniqueConstraint(fields=["tenant", "public_key"], name="consent_subject_key_once"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def key_name(self) -> str:
+        """The key that seals openings of what was done with the voice."""
+        return f"subject:{self.id}"
+
+    @property
+    def evidence_name(self) -> str:
+        """The key that seals openings of consent itself, which must be provable after the voice is gone (GDPR 7(1))."""
+        return f"evidence:{self.id}"
+
+    @property
+    def custody_name(self) -> str:
+        """The seed of the keys the service holds while the person has no wallet."""
+        return f"custody:{self.id}"
+
+
+class Binding(models.Model):
+    """An app's user is this person: set once, by the person, never moved."""
+
+    app = models.ForeignKey(App, on_delete=models.PROTECT)
+    reference = models.BinaryField(max_length=32)
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="bindings")
+    bound_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["app", "reference"], name="consent_binding_once")]
+
+    @staticmethod
+    def reference_of(app: App, subject_ref: str) -> bytes:
+        """Return the 32-byte HMAC-SHA256 that stands for the app's name of its user."""
+        return hmac.digest(reference_key(), app.id.bytes + subject_ref.encode(), "sha256")
+
+
+class ConsentRequest(models.Model):
+    """An app asks a person. Whoever holds the link may answer, so only its digest is stored."""
+
+    class State(models.TextChoices):
+        """Where a request stands."""
+
+        REQUESTED = "requested", _("waiting for an answer")
+        GIVEN = "given", _("allowed")
+        REFUSED = "refused", _("refused")
+        EXPIRED = "expired", _("not answered in time")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    app = models.ForeignKey(App, on_delete=models.PROTECT)
+    reference = models.BinaryField(max_length=32)
+    token_digest = models.BinaryField(max_length=32, unique=True)
+    purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT)
+    operations = ArrayField(models.CharField(max_length=12))
+    term = models.DurationField()
+    state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    return_url = models.URLField(max_length=2000, blank=True)
+    client_state = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("consent request")
+        verbose_name_plural = _("consent requests")
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @staticmethod
+    def digest_of(token: str) -> bytes:
+        """Return the SHA-256 of a link's token (128 random bits, so no salt)."""
+        return hashlib.sha256(token.encode()).digest()
+
+
+class Grant(models.Model):
+    """One consent: subject x app x purpose x operations, with a term and perhaps a count (ISO/IEC TS 27560 consent record)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="grants")
+    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="consents")
+    purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT)
+    operations = ArrayField(models.CharField(max_length=12))
+    request = models.OneToOneField(ConsentRequest, on_delete=models.PROTECT, related_name="grant")
+    notice = models.ForeignKey(Notice, on_delete=models.PROTECT)
+    state = models.CharField(max_length=12, choices=[(s.value, s.value) for s in State], default=State.GIVEN)
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField()
+    uses_left = models.PositiveIntegerField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = _("grant")
+        verbose_name_plural = _("grants")
+        indexes = [
+            models.Index(fields=["valid_until"], condition=models.Q(state__in=["given", "renewed", "paused"]), name="consent_grant_lapse")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    def facts(self) -> GrantFacts:
+        """Return what the decision needs to know."""
+        return GrantFacts(
+            state=self.state,
+            operations=self.operations,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+            uses_left=self.uses_left,
+            app_suspended=self.app.suspended_at is not None,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return the ids that every entry about this grant carries in its payload."""
+        return {"grant": str(self.id), "app": str(self.app_id), "purpose": self.purpose_id}
+
+
+class Session(models.Model):
+    """An app's permission to work now, at most an hour. Opening it is the decision; one session is one use."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="sessions")
+    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="+")
+    operations = ArrayField(models.CharField(max_length=12))
+    spent = ArrayField(models.CharField(max_length=12), default=list)
+    opened_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        indexes = [models.Index(fields=["expires_at"], condition=models.Q(closed_at=None), name="consent_session_open")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    def is_live(self, now: datetime) -> bool:
+        """Say whether work may go on as far as the session alone knows."""
+        return self.closed_at is None and now < self.expires_at

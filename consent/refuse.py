@@ -1,0 +1,46 @@
+"""A person refuses.
+
+One transaction under the request's row lock. Who refused is tied to the app's user like who allows: the app learns the answer of one
+person, and that person sees it among their records.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import User
+from consent.bind import bind
+from consent.enter import enter
+from consent.models import ConsentRequest
+from consent.queries import lock_open_request, notice_for
+
+
+def refuse(*, token: str, user: User, locale: str, now: datetime) -> ConsentRequest:
+    """Answer the request behind `token` with no.
+
+    Raises:
+        RequestUnknown, RequestAnswered, RequestExpired: It cannot be answered.
+        BoundToAnother: The app's user is tied to somebody else.
+    """
+    with transaction.atomic():
+        request = lock_open_request(token=token, now=now)
+        notice = notice_for(request=request, locale=locale)
+        subject = bind(app=request.app, reference=bytes(request.reference), user=user, now=now)
+        request.state = ConsentRequest.State.REFUSED
+        request.answered_at = now
+        request.save(update_fields=["state", "answered_at"])
+        enter(
+            subject=subject,
+            kind="consent.refused",
+            actor="subject",
+            payload={
+                "request": str(request.id),
+                "app": str(request.app_id),
+                "purpose": request.purpose_id,
+                "operations": request.operations,
+                "notice": {"id": str(notice.id), "locale": notice.locale, "version": notice.version, "sha256": notice.digest},
+                "how": "portal",
+            },
+            now=now,
+        )
+    return request

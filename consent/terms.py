@@ -1,0 +1,116 @@
+"""The decision: may this app use this voice now? Pure, and fails closed.
+
+It takes facts read under the grant's lock and answers `Permit` or `Refusal`; a refusal is a value with a reason an app can act on.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from consent.machine import PERMITTING
+
+SESSION_LIMIT = timedelta(hours=1)
+
+
+class Operation(StrEnum):
+    """What may be done with a voice."""
+
+    UPLOAD = "upload"
+    EMBED = "embed"
+    SYNTHESIZE = "synthesize"
+    COMBINE = "combine"
+
+
+@dataclass(frozen=True)
+class GrantFacts:
+    """What the decision needs to know of a grant."""
+
+    state: str
+    operations: Collection[str]
+    valid_from: datetime
+    valid_until: datetime
+    uses_left: int | None
+    """None: as many as the term allows."""
+    app_suspended: bool
+
+
+@dataclass(frozen=True)
+class Permit:
+    """Yes, until then."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """No: a stable reason, a sentence, and what would cure it."""
+
+    reason: str
+    sentence: str
+    cure: str
+
+
+_ASK_AGAIN = "Ask the person again with a new consent request."
+APP_SUSPENDED = Refusal("app_suspended", "This app is suspended.", "Contact the compliance officer of this service.")
+SESSION_ENDED = Refusal("session_ended", "The session has ended.", "Open a new session.")
+SPENT = Refusal("operation_spent", "This session's one use of the operation is spent.", _ASK_AGAIN)
+NOT_COVERED = Refusal("operation_not_covered", "The consent does not cover this operation.", _ASK_AGAIN)
+EXHAUSTED = Refusal("uses_exhausted", "The consent was for one use, and it has been used.", _ASK_AGAIN)
+TERM_OVER = Refusal("term_over", "The consent's term is over.", _ASK_AGAIN)
+_BY_STATE = {
+    "withdrawn": Refusal("consent_withdrawn", "The person has withdrawn this consent.", _ASK_AGAIN),
+    "expired": TERM_OVER,
+    "exhausted": EXHAUSTED,
+    "paused": Refusal("consent_paused", "The person has paused this consent.", "Wait until the person resumes it."),
+    "stale": Refusal("consent_stale", "The notice has changed since.", "Wait until the person reaffirms it."),
+    "revoked": Refusal("consent_revoked", "This consent was revoked.", _ASK_AGAIN),
+    "invalidated": Refusal("consent_invalidated", "This consent was found invalid.", _ASK_AGAIN),
+}
+UNKNOWN = Refusal("consent_unknown", "There is no such consent.", _ASK_AGAIN)
+
+
+def decide(facts: GrantFacts, *, operations: Collection[str], now: datetime) -> Permit | Refusal:
+    """Decide whether a session for `operations` may be opened now."""
+    standing = stands(facts, now=now)
+    if isinstance(standing, Refusal):
+        return standing
+    if not operations or not set(operations) <= set(facts.operations):
+        return NOT_COVERED
+    if facts.uses_left is not None and facts.uses_left < 1:
+        return EXHAUSTED
+    return Permit(min(now + SESSION_LIMIT, facts.valid_until))
+
+
+def stands(facts: GrantFacts, *, now: datetime) -> Permit | Refusal:
+    """Decide whether use under this grant may go on now; an open session's use has been counted already."""
+    if facts.app_suspended:
+        return APP_SUSPENDED
+    if facts.state not in PERMITTING:
+        return _BY_STATE.get(facts.state, UNKNOWN)
+    if not facts.valid_from <= now < facts.valid_until:
+        return TERM_OVER
+    return Permit(facts.valid_until)
+
+
+def admits(  # noqa: PLR0913
+    facts: GrantFacts,
+    *,
+    session_operations: Collection[str],
+    spent: Collection[str],
+    closed: bool,
+    expires_at: datetime,
+    operation: str,
+    now: datetime,
+) -> Permit | Refusal:
+    """Decide whether an open session may do `operation` now. Under a counted grant each operation is admitted once."""
+    standing = stands(facts, now=now)
+    if isinstance(standing, Refusal):
+        return standing
+    if closed or now >= expires_at:
+        return SESSION_ENDED
+    if operation not in session_operations:
+        return NOT_COVERED
+    if facts.uses_left is not None and operation in spent:
+        return SPENT
+    return Permit(min(expires_at, standing.until))

@@ -1,0 +1,170 @@
+"""The two parties of the demonstration: the app, with its credentials, and the speaker, with a browser's cookies.
+
+Both speak HTTP to the running service and to nothing else, and take no answer for granted: `Unexpected` says in one sentence
+what came instead. Nothing is tried twice here.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from deploy.demo_pages import NoSuchForm, Page
+
+SCOPES = "consent record"
+OPERATIONS = ("upload", "embed", "synthesize")
+
+
+class Unexpected(Exception):  # noqa: N818 - it is the sentence's subject
+    """The service answered otherwise than it must; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where the running service is, and the demonstration's logins."""
+
+    url: str
+    logins: dict[str, dict[str, str]]
+
+    @classmethod
+    def of(cls, var: Path) -> "Service":
+        """Read what `make run` left in the folder of state.
+
+        Raises:
+            Unexpected: Nothing is there, so nothing runs.
+        """
+        try:
+            lines = (var / "run" / "service.env").read_text(encoding="utf-8").splitlines()
+            logins = json.loads((var / "secrets" / "demo.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise Unexpected(
+                f"No service has run in {var} yet: `make run` in another terminal starts it, and this waits for its \"ready\"."
+            ) from None
+        return cls(dict(line.split("=", 1) for line in lines if "=" in line)["CONSONANT_PUBLIC_URL"], logins)
+
+    def client(self, **options: Any) -> httpx.Client:
+        """Return a client of this service that no proxy of the environment comes between."""
+        return httpx.Client(**{"base_url": self.url, "timeout": 30.0, "trust_env": False, **options})
+
+
+def expect(response: httpx.Response, status: int) -> httpx.Response:
+    """Return the response if it has that status; an error of the API must be a problem document (RFC 9457)."""
+    request = f"{response.request.method} {response.request.url.path}"
+    kind = response.headers.get("Content-Type", "")
+    if response.status_code != status:
+        said = response.text[:200] if kind.startswith(("application/problem+json", "text/plain")) else kind
+        raise Unexpected(f"{request} must answer {status} and answered {response.status_code} ({said})")
+    is_api = response.request.url.path.startswith("/api/")
+    if is_api and status >= httpx.codes.BAD_REQUEST and not kind.startswith("application/problem+json"):
+        raise Unexpected(f"{request} answered {status} with {kind or 'no type'}, which is no problem document")
+    return response
+
+
+def expect_reason(response: httpx.Response, status: int, reason: str) -> httpx.Response:
+    """Return the response if it is a refusal for that reason."""
+    found = expect(response, status).json().get("reason")
+    if found != reason:
+        raise Unexpected(
+            f"{response.request.method} {response.request.url.path} must refuse with {reason} and refused with {found}"
+        )
+    return response
+
+
+class App:
+    """A voice app: an OAuth client that asks, opens sessions and uploads."""
+
+    def __init__(self, client: httpx.Client, login: dict[str, str]) -> None:
+        self.http = client
+        self._login = login
+        self.token = ""
+
+    def authenticate(self, scope: str = SCOPES) -> None:
+        """Get an access token (RFC 6749, section 4.4)."""
+        credentials = (self._login["client_id"], self._login["client_secret"])
+        form = {"grant_type": "client_credentials", "scope": scope}
+        self.token = expect(self.http.post("/oauth/token", data=form, auth=credentials), 200).json()["access_token"]
+        self.http.headers["Authorization"] = f"Bearer {self.token}"
+
+    def ask(self, subject_ref: str, *, purpose: str = "voice-cloning", operations: Collection[str] = OPERATIONS, term: str = "P30D") -> Any:
+        """Ask for the consent of the app's user `subject_ref`; return the request with its link."""
+        body = {"subject_ref": subject_ref, "purpose": purpose, "operations": list(operations), "term": term}
+        return expect(self.http.post("/api/v1/consent-requests", json=body), 201).json()
+
+    def answer(self, request_id: str) -> Any:
+        """Return where a consent request stands, and its grant."""
+        return expect(self.http.get(f"/api/v1/consent-requests/{request_id}"), 200).json()
+
+    def open_session(self, grant: str) -> httpx.Response:
+        """Ask to use the voice now; the answer may be a refusal."""
+        return self.http.post("/api/v1/sessions", json={"grant": grant})
+
+    def upload(self, session: str, audio: bytes, *, ttl: str = "") -> httpx.Response:
+        """Upload a recording in a session; the answer may be a refusal."""
+        form = {"session": session, **({"ttl": ttl} if ttl else {})}
+        return self.http.post("/api/v1/uploads", data=form, files={"audio": ("clip.wav", audio, "audio/wav")})
+
+    def artifact(self, artifact: str) -> Any:
+        """Return where an artifact stands."""
+        return expect(self.http.get(f"/api/v1/artifacts/{artifact}"), 200).json()
+
+    def content(self, artifact: str) -> httpx.Response:
+        """Ask for an artifact's bytes."""
+        return self.http.get(f"/api/v1/artifacts/{artifact}/content")
+
+    def entry(self, ref: str, *, wait: int = 5) -> tuple[Any, str]:
+        """Return a ledger entry and its proof, once a signed checkpoint covers it."""
+        prefer = {"Prefer": f"wait={wait}"}
+        proof = expect(self.http.get(f"/api/v1/entries/{ref}/proof", headers=prefer), 200).text
+        return expect(self.http.get(f"/api/v1/entries/{ref}"), 200).json(), proof
+
+
+class Speaker:
+    """A person at the portal: pages, forms and cookies, as a browser has them."""
+
+    def __init__(self, client: httpx.Client, login: dict[str, str]) -> None:
+        self.http = client
+        self._login = login
+
+    def visit(self, url: str) -> Page:
+        """Open a page, signing in where the portal asks for it."""
+        response = self.http.get(url, follow_redirects=True)
+        if urlsplit(str(response.url)).path.startswith("/accounts/login/"):
+            page = Page(str(response.url), expect(response, 200).text)
+            form = page.form_to("/accounts/login/")
+            said = {**form.click(), "login": self._login["email"], "password": self._login["password"]}
+            self.send(form.action, said)
+            response = self.http.get(url, follow_redirects=True)
+        expect(response, 200)
+        if urlsplit(str(response.url)).path.startswith("/accounts/login/"):
+            raise Unexpected("The portal does not sign the speaker in with the password of demo.json")
+        return Page(str(response.url), response.text)
+
+    def send(self, action: str, said: dict[str, str]) -> httpx.Response:
+        """Send a form; the portal answers with a page or with a way to one."""
+        response = self.http.post(action, data=said)
+        if response.status_code not in {httpx.codes.FOUND, httpx.codes.SEE_OTHER}:
+            expect(response, 200)
+        return response
+
+    def answer(self, url: str, choice: str) -> Page:
+        """Read a request's notice and answer it: `once`, `term` or `refuse`; return the page that was read."""
+        page = self.visit(url)
+        try:
+            form = page.form_with(choice)
+        except NoSuchForm:
+            raise Unexpected(f'The consent page offers no "{choice}"') from None
+        self.send(form.action, form.click(choice))
+        return page
+
+    def withdraw(self, grant: str) -> None:
+        """Take a consent back on the page of apps: one click."""
+        page = self.visit("/apps/")
+        try:
+            form = page.form_to(f"/apps/withdraw/{grant}")
+        except NoSuchForm:
+            raise Unexpected("The page of apps has no button that takes this consent back") from None
+        self.send(form.action, form.click())

@@ -1,0 +1,112 @@
+"""What anyone may read: published logs, proofs, keys. No login, nothing about a person."""
+
+import re
+import time
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ledger import proof, tiles
+from ledger.errors import EntryUnknown, InvalidTile, NotSealed
+from ledger.folder import folder_of, read
+from ledger.merkle import prove_inclusion
+from ledger.models import Entry, Log
+from ledger.publish import published_checkpoint
+from ledger.queries import entry_by_ref, is_pending, logs
+
+LONGEST_WAIT = timedelta(seconds=10)
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class EntryDetail(APIView):
+    """One leaf."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def get(self, request: Request, ref: uuid.UUID) -> Response:
+        """Return the leaf as it was hashed; it holds commitments only."""
+        entry = _entry(ref, request)
+        return Response({"log": entry.log_id, "index": entry.index, "leaf": bytes(entry.leaf).decode()})
+
+
+class EntryProof(APIView):
+    """The proof that an entry is in its log."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def get(self, request: Request, ref: uuid.UUID) -> HttpResponse:
+        """Return a `.tlog-proof` (C2SP tlog-proof) for the newest checkpoint; `Prefer: wait=N` waits for one that covers the entry."""
+        entry = _entry(ref, request)
+        signed = read(entry.log_id, "checkpoint")
+        head = published_checkpoint(entry.log)
+        if head is None:
+            raise NotSealed
+        reader = tiles.TileReader(lambda path: read(entry.log_id, path), head.size)
+        found = proof.Proof(
+            index=entry.index,
+            hashes=tuple(prove_inclusion(index=entry.index, size=head.size, reader=reader)),
+            checkpoint=signed.decode(),
+        )
+        return HttpResponse(
+            proof.format(found),
+            content_type="text/plain; charset=utf-8",
+            headers={"Content-Disposition": f'inline; filename="{ref}.tlog-proof"', "Cache-Control": "no-cache"},
+        )
+
+
+def _entry(ref: uuid.UUID, request: Request) -> Entry:
+    """Return the entry once a published checkpoint covers it, waiting as long as the caller prefers (RFC 7240).
+
+    Raises:
+        EntryUnknown: There is none of that ref.
+        NotSealed: There is, and no checkpoint covers it yet.
+    """
+    preferred = re.search(r"\bwait=(\d{1,3})\b", request.headers.get("Prefer", ""))
+    deadline = time.monotonic() + min(int(preferred[1]) if preferred else 0, LONGEST_WAIT.total_seconds())
+    while True:
+        entry = entry_by_ref(ref=ref)
+        if entry is None and not is_pending(ref=ref) and (entry := entry_by_ref(ref=ref)) is None:
+            raise EntryUnknown
+        if entry is not None:
+            head = published_checkpoint(entry.log)
+            if head and entry.index < head.size:
+                return entry
+        if time.monotonic() >= deadline:
+            raise NotSealed
+        time.sleep(0.05)
+
+
+@require_safe
+def log_file(request: HttpRequest, path: str) -> HttpResponse:
+    """Serve one file of a published log, as C2SP tlog-tiles says."""
+    origin, _, name = path.partition("/checkpoint") if path.endswith("/checkpoint") else path.partition("/tile/")
+    if not Log.objects.filter(origin=origin).exists():
+        raise Http404
+    if path.endswith("/checkpoint"):
+        target, kind, caching = "checkpoint", "text/plain; charset=utf-8", "no-cache"
+    else:
+        target, kind, caching = f"tile/{name}", "application/octet-stream", _FOR_EVER
+        try:
+            tiles.parse_path(target)
+        except InvalidTile:
+            raise Http404 from None
+    try:
+        file = (folder_of(origin) / target).open("rb")
+    except OSError:
+        raise Http404 from None
+    return FileResponse(file, content_type=kind, headers={"Cache-Control": caching})
+
+
+@require_safe
+def well_known(_request: HttpRequest) -> JsonResponse:
+    """Serve the service's logs and their keys."""
+    found = [{"origin": log.origin, "vkey": log.vkey, "url": f"{settings.PUBLIC_URL}/log/{log.origin}/"} for log in logs()]
+    return JsonResponse({"logs": found})

@@ -1,0 +1,58 @@
+"""The ledger's errors. The docstring of a class is its message; a detail may follow it."""
+
+# ruff: noqa: N818 - an error is named by what is wrong.
+
+from __future__ import annotations
+
+
+class LedgerError(Exception):
+    """The ledger refused."""
+
+    def __init__(self, detail: str = "") -> None:
+        message = (type(self).__doc__ or "").strip()
+        super().__init__(f"{message[:-1]}: {detail}" if detail else message)
+        self.detail = detail
+
+
+class InvalidProof(LedgerError):
+    """The proof does not hold."""
+
+
+class InvalidNote(LedgerError):
+    """The signed note is malformed."""
+
+
+class InvalidSignature(InvalidNote):
+    """A signature by a known key does not verify."""
+
+
+class UnsignedNote(InvalidNote):
+    """No known key signed the note."""
+
+
+class InvalidKey(LedgerError):
+    """The verifier key is not acceptable."""
+
+
+class InvalidCheckpoint(LedgerError):
+    """The checkpoint is malformed."""
+
+
+class InvalidTile(LedgerError):
+    """The tile or entry bundle is malformed."""
+
+
+class InvalidLeaf(LedgerError):
+    """The leaf is not in the canonical form."""
+
+
+class Behind(LedgerError):
+    """The database is older than the published log."""
+
+
+class EntryUnknown(LedgerError):
+    """There is no such entry."""
+
+
+class NotSealed(LedgerError):
+    """No signed checkpoint covers the entry yet."""

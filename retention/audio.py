@@ -1,0 +1,59 @@
+"""What an upload must be: real audio, at most so long, at least so fine. Pure but for the decoder (libsndfile).
+
+Every frame is decoded, for a header can lie about its length: a WAV is as long as what is there (recorders that stream write no length),
+a FLAC that is cut off is refused.
+"""
+
+import io
+from dataclasses import dataclass
+
+import soundfile
+
+from retention.errors import AudioRefused
+
+_BLOCK_FRAMES = 65_536
+HIGHEST_RATE = 192_000
+MOST_CHANNELS = 8
+
+
+@dataclass(frozen=True)
+class Audio:
+    """What a decoded clip is."""
+
+    sample_rate: int
+    """Hz."""
+    duration_ms: int
+    format: str
+
+
+def inspect(data: bytes, *, longest_seconds: float, lowest_rate: int) -> Audio:
+    """Decode `data` and return what it is.
+
+    Raises:
+        AudioRefused: Empty, not audio, broken, too long, or sampled too coarsely.
+    """
+    if not data:
+        raise AudioRefused("empty", "The file is empty.")
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            rate: int = file.samplerate
+            if rate < lowest_rate:
+                raise AudioRefused("sample_rate_too_low", f"The audio is sampled at {rate} Hz; at least {lowest_rate} Hz are needed.")
+            if rate > HIGHEST_RATE or file.channels > MOST_CHANNELS:
+                raise AudioRefused("not_audio", "The file does not look like a recording of speech.")
+            most = int(longest_seconds * rate)
+            frames = 0
+            while frames <= most:
+                block = file.read(_BLOCK_FRAMES, dtype="int16")
+                if len(block) == 0:
+                    break
+                frames += len(block)
+            declared: int = file.frames
+            kind: str = file.format
+    except (soundfile.LibsndfileError, RuntimeError, TypeError):
+        raise AudioRefused("not_audio", "The file is not audio that can be read (WAV, FLAC, OGG or MP3).") from None
+    if frames > most:
+        raise AudioRefused("too_long", f"The audio is longer than {longest_seconds:g} seconds.")
+    if frames == 0 or (kind == "FLAC" and frames < declared):
+        raise AudioRefused("not_audio", "The audio is cut off or holds no sound.")
+    return Audio(sample_rate=rate, duration_ms=round(frames * 1000 / rate), format=kind)

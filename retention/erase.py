@@ -1,0 +1,47 @@
+"""Destroy artifacts: the key first, then the bytes, and say each only when it has happened.
+
+(1) transaction: `erasing`; (2) the keys destroyed, synced; (3) transaction: `shredded`, entry `artifact.key_destroyed`; (4) the bytes
+deleted; (5) transaction: `erased`, entry `artifact.erased`. Each step can be repeated, and a crash anywhere is resumed by the next sweep
+through the same steps. Two workers at the same artifact do the same harmless work; the state, read under its lock, lets one of them enter it.
+"""
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+
+import vault.blobs
+from consent.enter import enter
+from retention.models import Artifact
+
+
+def carry_out(*, ids: Collection[uuid.UUID], now: datetime) -> None:
+    """Destroy the artifacts, which are `erasing` or further. Shredding comes for all before the first deletion: keys are what counts."""
+    shredding = list(Artifact.objects.filter(id__in=ids, state=Artifact.State.ERASING).values_list("id", flat=True))
+    vault.blobs.shred(blobs=shredding)
+    for artifact_id in shredding:
+        _advance(artifact_id, before=Artifact.State.ERASING, after=Artifact.State.SHREDDED, kind="artifact.key_destroyed", now=now)
+    deleting = list(Artifact.objects.filter(id__in=ids, state=Artifact.State.SHREDDED).values_list("id", flat=True))
+    vault.blobs.delete(blobs=deleting)
+    for artifact_id in deleting:
+        _advance(artifact_id, before=Artifact.State.SHREDDED, after=Artifact.State.ERASED, kind="artifact.erased", now=now)
+
+
+def _advance(artifact_id: uuid.UUID, *, before: Artifact.State, after: Artifact.State, kind: str, now: datetime) -> None:
+    with transaction.atomic():
+        artifact = (
+            Artifact.objects.select_related("subject__tenant")
+            .select_for_update(of=("self",))
+            .filter(id=artifact_id, state=before)
+            .first()
+        )
+        if artifact is None:
+            return
+        artifact.state = after
+        if after == Artifact.State.SHREDDED:
+            artifact.key_destroyed_at = now
+        else:
+            artifact.erased_at = now
+        artifact.save(update_fields=["state", "key_destroyed_at", "erased_at"])
+        enter(subject=artifact.subject, kind=kind, actor="service", payload=artifact.record(), now=now)

@@ -1,0 +1,27 @@
+"""Read an artifact's bytes while its use is permitted: the grant stands, a session of it lives, the deadline is ahead."""
+
+from datetime import datetime
+
+import vault.blobs
+from consent import terms
+from consent.queries import standing_of
+from retention.errors import ArtifactGone
+from retention.models import Artifact
+from vault.errors import BlobGone
+
+
+def read(*, artifact: Artifact, now: datetime) -> bytes | terms.Refusal:
+    """Return the plain bytes, or why not.
+
+    Raises:
+        ArtifactGone: It is destroyed, or due to be.
+    """
+    if artifact.state != Artifact.State.ACTIVE or now >= artifact.expires_at:
+        raise ArtifactGone
+    standing = standing_of(session_id=artifact.session_id, now=now)
+    if isinstance(standing, terms.Refusal):
+        return standing
+    try:
+        return vault.blobs.read(blob=artifact.id)
+    except BlobGone:
+        raise ArtifactGone from None

@@ -1,0 +1,61 @@
+"""Find what must go and what a crash left behind. The database is the truth: whoever wakes this, or nobody, it finds the same work.
+
+`sweep` first finishes what was begun, then claims what is due in batches with SKIP LOCKED, so that workers share a long queue.
+`sweep_orphans` destroys keys and bytes that no artifact names: what an upload leaves that died before its commit.
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+import vault.blobs
+from keyring.keys import store
+from ledger.publish import refuse_if_behind
+from retention import queries
+from retention.erase import carry_out
+from retention.models import Artifact
+
+log = structlog.get_logger(__name__)
+BATCH = 500
+
+
+def sweep(*, clock: Callable[[], datetime]) -> int:
+    """Destroy everything that is due; return how many artifacts were claimed."""
+    unfinished = list(queries.unfinished().values_list("id", flat=True)[:BATCH])
+    if unfinished:
+        carry_out(ids=unfinished, now=clock())
+    claimed = 0
+    while ids := _claim(now=clock()):
+        carry_out(ids=ids, now=clock())
+        claimed += len(ids)
+    return claimed
+
+
+def sweep_orphans(*, now: datetime) -> int:
+    """Destroy keys and bytes without an artifact that are older than the grace an upload has; return how many.
+
+    Raises:
+        ledger.errors.Behind: The database is older than what was published: its missing rows prove nothing.
+    """
+    refuse_if_behind()
+    found = 0
+    for names in store().older_than(now - timedelta(seconds=settings.ORPHAN_GRACE_SECONDS), prefix=vault.blobs.KEY_PREFIX):
+        ids = {uuid.UUID(name.removeprefix(vault.blobs.KEY_PREFIX)) for name in names}
+        orphans = ids - queries.known(ids=ids)
+        vault.blobs.shred(blobs=orphans)
+        vault.blobs.delete(blobs=orphans)
+        found += len(orphans)
+    if found:
+        log.warning("orphans_destroyed", count=found)
+    return found
+
+
+def _claim(*, now: datetime) -> list[uuid.UUID]:
+    with transaction.atomic():
+        ids = list(queries.due(now=now).select_for_update(of=("self",), skip_locked=True).values_list("id", flat=True)[:BATCH])
+        Artifact.objects.filter(id__in=ids).update(state=Artifact.State.ERASING)
+    return ids

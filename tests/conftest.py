@@ -1,0 +1,158 @@
+"""What all tests share: an app that can call, people, a clock, and a database for tests that commit."""
+
+import io
+import os
+import uuid
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import soundfile
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from tests.factories import SECRET, AppFactory, TenantFactory, UserFactory
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where skips are forbidden (CONSONANT_NO_SKIPS=1), a skip is a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("CONSONANT_NO_SKIPS") == "1" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and skips are forbidden here: {report.longrepr}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _assembled():
+    """What `make run` does before the first request: static files in their place."""
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings):
+    """Half a second a login is right for people, not for a thousand tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+@pytest.fixture
+def committed(django_db_setup, django_db_blocker):
+    """A database of its own for a test that commits: the ledger's triggers refuse the flush that pytest-django would do."""
+    template, name = connection.settings_dict["NAME"], f"test_{uuid.uuid4().hex}"
+    with django_db_blocker.unblock():
+        connection.close()
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        connection.settings_dict["NAME"] = name
+        try:
+            yield name
+        finally:
+            connection.close()
+            connection.settings_dict["NAME"] = template
+            with connection._nodb_cursor() as cursor:
+                cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            connection.close()
+
+
+def speech(seconds=1.0, rate=16_000, kind="WAV"):
+    """Bytes of a clip that decodes: noise, for tests in which nobody listens."""
+    out = io.BytesIO()
+    noise = np.random.default_rng(7).uniform(-0.1, 0.1, int(seconds * rate))
+    soundfile.write(out, noise, rate, format=kind)
+    return out.getvalue()
+
+
+@pytest.fixture
+def clip():
+    return speech()
+
+
+@pytest.fixture
+def tenant(db):
+    return TenantFactory()
+
+
+@pytest.fixture
+def app(tenant):
+    return AppFactory(tenant=tenant)
+
+
+@pytest.fixture
+def user(db):
+    return UserFactory()
+
+
+@pytest.fixture
+def api(app):
+    return Api(app)
+
+
+class Api:
+    """A voice app's own view of the service, over Django's test client with a real token."""
+
+    def __init__(self, app, scope="consent record"):
+        self.client = Client()
+        answer = self.client.post(
+            "/oauth/token",
+            {
+                "grant_type": "client_credentials",
+                "scope": scope,
+                "client_id": app.client_id,
+                "client_secret": SECRET,
+            },
+        )
+        assert answer.status_code == 200, answer.content
+        self.token = answer.json()["access_token"]
+        self.headers = {"Authorization": f"Bearer {self.token}"}
+
+    def get(self, path, **headers):
+        return self.client.get(path, headers=self.headers | headers)
+
+    def post(self, path, body):
+        return self.client.post(path, body, content_type="application/json", headers=self.headers)
+
+    def delete(self, path):
+        return self.client.delete(path, headers=self.headers)
+
+    def ask(self, **changes):
+        body = {"subject_ref": "user-1", "purpose": "voice-cloning", "operations": ["upload"], "term": "P30D"} | changes
+        return self.post("/api/v1/consent-requests", body)
+
+    def upload(self, session, data, **fields):
+        file = io.BytesIO(data)
+        file.name = "clip.wav"
+        return self.client.post(
+            "/api/v1/uploads", {"session": session, "audio": file, **fields}, headers=self.headers
+        )
+
+
+@pytest.fixture
+def consent(app, user):
+    """Make a grant as a person does, `once` or for a `term`."""
+    from consent.allow import allow
+    from consent.ask import ask
+
+    def make(choice="term", *, operations=("upload",), term=timedelta(days=30), who=user, by=app, ref="user-1", at=None):
+        at = at or timezone.now()
+        asked = ask(
+            app=by, subject_ref=ref, purpose="voice-cloning", operations=list(operations), term=term, now=at
+        )
+        return allow(token=asked.token, user=who, choice=choice, locale="en", now=at)
+
+    return make
+
+
+def kinds(origin=None):
+    """Return the kinds of all openings, oldest first: what has been entered."""
+    from ledger.models import Opening
+
+    openings = Opening.objects.all() if origin is None else Opening.objects.filter(log=origin)
+    return list(openings.order_by("at").values_list("kind", flat=True))

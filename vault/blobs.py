@@ -1,0 +1,71 @@
+"""Sealed bytes by id, each under a key of its own.
+
+Order of a write: key stored and synced, then the bytes; the caller's row comes last, and what a crash leaves without a row is swept.
+Order of an erasure: `shred` (the key, synced), then `delete` (the bytes); both can be repeated. Once the key is destroyed the bytes
+are noise wherever copies of them lie.
+"""
+
+import io
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.core.files.base import File
+from django.core.files.storage import Storage, storages
+
+from keyring.errors import KeyGone
+from keyring.keys import store
+from keyring.seal import seal, unseal
+from vault.errors import BlobGone
+
+KEY_PREFIX = "artifact:"
+
+
+def put(*, blob: uuid.UUID, data: bytes, now: datetime) -> None:
+    """Seal `data` under a new key and store it, durable on return."""
+    key = store().make(_key(blob), now=now)
+    _storage().save(_path(blob), File(io.BytesIO(seal(key, data, context=blob.bytes))))
+
+
+def read(*, blob: uuid.UUID) -> bytes:
+    """Return the plain bytes.
+
+    Raises:
+        BlobGone: The key or the bytes are no longer there.
+        keyring.errors.SealBroken: The bytes were changed.
+    """
+    try:
+        key = store().get(_key(blob))
+        with _storage().open(_path(blob)) as file:
+            return unseal(key, file.read(), context=blob.bytes)
+    except (KeyGone, FileNotFoundError):
+        raise BlobGone from None
+
+
+def shred(*, blobs: Iterable[uuid.UUID]) -> None:
+    """Destroy the keys, synced."""
+    store().destroy(_key(blob) for blob in blobs)
+
+
+def delete(*, blobs: Iterable[uuid.UUID]) -> None:
+    """Delete the bytes; those already gone are no error."""
+    for blob in blobs:
+        _storage().delete(_path(blob))
+
+
+def exists(*, blob: uuid.UUID) -> bool:
+    """Say whether bytes lie there."""
+    return _storage().exists(_path(blob))
+
+
+def _storage() -> Storage:
+    return storages["vault"]
+
+
+def _key(blob: uuid.UUID) -> str:
+    return f"{KEY_PREFIX}{blob}"
+
+
+def _path(blob: uuid.UUID) -> str:
+    # The last digits of a UUIDv7 are random, the first are its time.
+    return f"{blob.hex[-2:]}/{blob}"
