@@ -36,7 +36,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # of App, whose base has no types
     """A person who signs in: a speaker or an officer."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -56,7 +56,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name_plural = _("people")
 
 
-class Tenant(models.Model):
+class Tenant(models.Model):  # type: ignore[django-manager-missing]  # of App, whose base has no types
     """An organisation whose apps share one log."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -32,7 +32,11 @@ class ReadOnly(admin.ModelAdmin[Any]):
         return False
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show a row; one about a person is shown only once the look at it is entered."""
         with transaction.atomic():
@@ -51,7 +55,7 @@ class ReadOnly(admin.ModelAdmin[Any]):
                 subject=subject,
                 kind="access.viewed",
                 actor=f"officer:{request.user.pk}",
-                payload={"officer": str(request.user.pk), "what": row._meta.label_lower, "id": str(row.pk)},
+                payload={"officer": str(request.user.pk), "what": type(row).__name__.lower(), "id": str(row.pk)},
                 now=timezone.now(),
             )
 

@@ -10,6 +10,7 @@ from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from kombu.exceptions import OperationalError
 
 from ledger.errors import LedgerError
 from ledger.publish import refuse_if_behind
@@ -43,6 +44,6 @@ def ready(_request: HttpRequest) -> JsonResponse:
     for name, check in _CHECKS.items():
         try:
             check()
-        except (Error, LedgerError, OSError, *current_app.connection_for_write().connection_errors):
+        except (Error, LedgerError, OSError, OperationalError):
             away.append(name)
     return JsonResponse({"status": "away" if away else "ready", "away": away}, status=503 if away else 200)

@@ -26,4 +26,6 @@ class Outage:
             return None
         log.error("unavailable", error=type(error).__name__)
         sentence = _("The service cannot answer now. Nothing was changed, or all of it. Please try again.")
-        return HttpResponse(sentence, status=503, content_type="text/plain; charset=utf-8", headers={"Retry-After": "1"})
+        return HttpResponse(
+            sentence, status=503, content_type="text/plain; charset=utf-8", headers={"Retry-After": "1"}
+        )

@@ -64,7 +64,12 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         return _from_framework(error)
     if isinstance(error, _TRY_LATER):
         log.error("unavailable", error=type(error).__name__)
-        return _problem(503, "unavailable", "The service cannot answer now. Nothing was changed, or all of it; ask again.", headers={"Retry-After": "1"})
+        return _problem(
+            503,
+            "unavailable",
+            "The service cannot answer now. Nothing was changed, or all of it; ask again.",
+            headers={"Retry-After": "1"},
+        )
     incident = uuid.uuid4()
     log.error("unexpected", incident=str(incident), route=_route(context), exc_info=error)
     return _problem(500, "unexpected", "Something went wrong that should not have.", incident=str(incident))
@@ -97,7 +102,13 @@ def _sentence(error: exceptions.APIException) -> str:
 
 
 def _problem(status: int, name: str, detail: str, *, headers: dict[str, str] | None = None, **more: Any) -> Response:
-    body = {"type": _BASE + name, "title": name.replace("-", " ").capitalize(), "status": status, "detail": detail, **more}
+    body = {
+        "type": _BASE + name,
+        "title": name.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        **more,
+    }
     return Response(body, status=status, headers=headers, content_type="application/problem+json")
 
 

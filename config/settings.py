@@ -32,7 +32,9 @@ PUBLIC_URL = env.str("CONSONANT_PUBLIC_URL", f"http://127.0.0.1:{env.int('PORT',
 if not LOCAL and not PUBLIC_URL.startswith("https://"):
     raise ImproperlyConfigured("CONSONANT_PUBLIC_URL must be this service's https:// address in production")
 _host = urlsplit(PUBLIC_URL).hostname or ""
-ALLOWED_HOSTS = env.list("CONSONANT_ALLOWED_HOSTS", default=[_host, *(["localhost", "127.0.0.1", "[::1]"] if LOCAL else [])])
+ALLOWED_HOSTS = env.list(
+    "CONSONANT_ALLOWED_HOSTS", default=[_host, *(["localhost", "127.0.0.1", "[::1]"] if LOCAL else [])]
+)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 SECRETS = VAR / "secrets"
@@ -136,7 +138,12 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "portal:home"
@@ -156,7 +163,15 @@ OAUTH2_PROVIDER_APPLICATION_MODEL = "accounts.App"
 OAUTH2_PROVIDER = {
     "SCOPES": {"consent": "Ask people for consent and open sessions", "record": "Record and read artifacts"},
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    # OAuth 2.0 as RFC 9700 wants it; tokens are stored as digests.
     "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
 }
 
 # --- REST -----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Uploads stay in memory until they are sealed, and stop at a bound: plain audio never touches the disk."""
 
 from io import BytesIO
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
@@ -12,8 +12,16 @@ from django.core.files.uploadhandler import FileUploadHandler
 class BoundedMemory(FileUploadHandler):
     """Collects one file in memory; a body over the bound is refused before it is read whole."""
 
-    def handle_raw_input(self, input_data: IO[bytes], META: dict[str, str], content_length: int, boundary: bytes, encoding: str | None = None) -> None:  # noqa: N803, ARG002
+    def handle_raw_input(
+        self,
+        input_data: Any,
+        META: dict[str, str],  # noqa: N803 - Django's name
+        content_length: int,
+        boundary: str,
+        encoding: str | None = None,
+    ) -> None:
         """Refuse by the declared length, when there is one."""
+        del input_data, META, boundary, encoding
         if content_length > settings.MAX_UPLOAD_BYTES:
             raise RequestDataTooBig("the body is larger than an upload may be")
 

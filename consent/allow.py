@@ -51,11 +51,14 @@ def allow(*, token: str, user: User, choice: Literal["once", "term"], locale: st
                 "operations": grant.operations,
                 "choice": choice,
                 "valid_until": grant.valid_until.isoformat(),
-                "notice": {"id": str(notice.id), "locale": notice.locale, "version": notice.version, "sha256": notice.digest},
+                "notice": {
+                    "id": str(notice.id),
+                    "locale": notice.locale,
+                    "version": notice.version,
+                    "sha256": notice.digest,
+                },
                 "how": "portal",
             },
             now=now,
         )
     return grant
-
-

@@ -41,7 +41,9 @@ class AskSerializer(serializers.Serializer[Any]):
 
     subject_ref = serializers.CharField(max_length=200)
     purpose = serializers.SlugField()
-    operations = serializers.ListField(child=serializers.ChoiceField([o.value for o in Operation]), allow_empty=False, max_length=4)
+    operations = serializers.ListField(
+        child=serializers.ChoiceField([o.value for o in Operation]), allow_empty=False, max_length=4
+    )
     term = DurationField()
     return_url = serializers.URLField(max_length=2000, required=False, default="")
     state = serializers.CharField(max_length=500, required=False, default="")

@@ -67,5 +67,7 @@ def ask(  # noqa: PLR0913
         if binding:
             enter(subject=binding.subject, kind="consent.requested", actor=f"app:{app.id}", payload=payload, now=now)
         else:
-            enter_for_tenant(tenant=app.tenant, kind="consent.requested", actor=f"app:{app.id}", payload=payload, now=now)
+            enter_for_tenant(
+                tenant=app.tenant, kind="consent.requested", actor=f"app:{app.id}", payload=payload, now=now
+            )
     return Asked(request, token)

@@ -20,7 +20,9 @@ BATCH = 500
 def lapse(*, now: datetime) -> int:
     """End what is over; return how many sessions, grants and requests that were."""
     ended = 0
-    for session_id, grant_id in Session.objects.filter(closed_at=None, expires_at__lte=now).values_list("id", "grant_id")[:BATCH]:
+    for session_id, grant_id in Session.objects.filter(closed_at=None, expires_at__lte=now).values_list(
+        "id", "grant_id"
+    )[:BATCH]:
         with transaction.atomic():
             grant = lock.for_ending(grant_id)
             close(grant=grant, session_id=session_id, actor="service", reason="time_over", now=now)

@@ -37,7 +37,12 @@ def for_ending(grant_id: uuid.UUID) -> Grant:
         GrantUnknown: There is none.
     """
     _advise("pg_advisory_xact_lock", grant_id)
-    grant = Grant.objects.select_related("app", "subject__tenant").select_for_update(of=("self",)).filter(id=grant_id).first()
+    grant = (
+        Grant.objects.select_related("app", "subject__tenant")
+        .select_for_update(of=("self",))
+        .filter(id=grant_id)
+        .first()
+    )
     if grant is None:
         raise GrantUnknown
     return grant

@@ -25,7 +25,9 @@ class Purpose(models.Model):
     """A row of the catalogue: what a voice may be used for."""
 
     slug = models.SlugField(primary_key=True)
-    use_class = models.CharField(max_length=20, choices=[(c, c) for c in ("identification", "non-identification", "experiment")])
+    use_class = models.CharField(
+        max_length=20, choices=[(c, c) for c in ("identification", "non-identification", "experiment")]
+    )
     strength = models.PositiveSmallIntegerField()
     """train > clone > synthesize > verify: a grant never covers a stronger purpose."""
 
@@ -52,7 +54,9 @@ class Notice(models.Model):
     class Meta:
         verbose_name = _("notice")
         verbose_name_plural = _("notices")
-        constraints = [models.UniqueConstraint(fields=["app", "purpose", "locale", "version"], name="consent_notice_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["app", "purpose", "locale", "version"], name="consent_notice_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.purpose_id} {self.locale} {self.version}"
@@ -175,7 +179,11 @@ class Grant(models.Model):
         verbose_name = _("grant")
         verbose_name_plural = _("grants")
         indexes = [
-            models.Index(fields=["valid_until"], condition=models.Q(state__in=["given", "renewed", "paused"]), name="consent_grant_lapse")
+            models.Index(
+                fields=["valid_until"],
+                condition=models.Q(state__in=["given", "renewed", "paused"]),
+                name="consent_grant_lapse",
+            )
         ]
 
     def __str__(self) -> str:

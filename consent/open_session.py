@@ -25,7 +25,9 @@ class Opened:
     entry: uuid.UUID
 
 
-def open_session(*, app: App, grant_id: uuid.UUID, operations: list[str] | None, now: datetime) -> Opened | terms.Refusal:
+def open_session(
+    *, app: App, grant_id: uuid.UUID, operations: list[str] | None, now: datetime
+) -> Opened | terms.Refusal:
     """Open a session of `app` under the grant, for `operations` or all it covers, for at most an hour.
 
     Raises:
@@ -40,7 +42,9 @@ def open_session(*, app: App, grant_id: uuid.UUID, operations: list[str] | None,
         if isinstance(decision, terms.Refusal):
             refuse_use(grant=grant, refusal=decision, operations=wanted, now=now)
             return decision
-        session = Session.objects.create(grant=grant, app=app, operations=wanted, opened_at=now, expires_at=decision.until)
+        session = Session.objects.create(
+            grant=grant, app=app, operations=wanted, opened_at=now, expires_at=decision.until
+        )
         if grant.uses_left is not None:
             grant.uses_left -= 1
             grant.save(update_fields=["uses_left"])
@@ -59,7 +63,9 @@ def open_session(*, app: App, grant_id: uuid.UUID, operations: list[str] | None,
     return Opened(session, entry)
 
 
-def refuse_use(*, grant: Grant, refusal: terms.Refusal, operations: list[str], now: datetime, session: Session | None = None) -> uuid.UUID:
+def refuse_use(
+    *, grant: Grant, refusal: terms.Refusal, operations: list[str], now: datetime, session: Session | None = None
+) -> uuid.UUID:
     """Enter that a use was refused, and why. Runs in the caller's transaction."""
     return enter(
         subject=grant.subject,

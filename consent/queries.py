@@ -71,7 +71,9 @@ def lock_open_request(*, token: str, now: datetime) -> ConsentRequest:
 def binding_of(*, request: ConsentRequest) -> User | None:
     """Return the person that the request's user is tied to, if any."""
     binding = (
-        Binding.objects.select_related("subject__user").filter(app=request.app, reference=bytes(request.reference)).first()
+        Binding.objects.select_related("subject__user")
+        .filter(app=request.app, reference=bytes(request.reference))
+        .first()
     )
     return binding.subject.user if binding else None
 
@@ -98,7 +100,9 @@ def live_sessions_of(*, user: User, now: datetime) -> QuerySet[Session]:
 
 def records_of(*, user: User, limit: int = 50, before: datetime | None = None) -> list[Record]:
     """Return the entries about a person, newest first, opened with their keys; what was shredded is not there any more."""
-    holders = [name for subject in Subject.objects.filter(user=user) for name in (subject.key_name, subject.evidence_name)]
+    holders = [
+        name for subject in Subject.objects.filter(user=user) for name in (subject.key_name, subject.evidence_name)
+    ]
     openings = Opening.objects.filter(holder__in=holders).order_by("-at", "-ref")
     if before:
         openings = openings.filter(at__lt=before)

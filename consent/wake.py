@@ -3,6 +3,7 @@
 import structlog
 from celery import current_app
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 log = structlog.get_logger(__name__)
 
@@ -15,7 +16,5 @@ def wake(task: str) -> None:
 def _send(task: str) -> None:
     try:
         current_app.send_task(task, retry=False, expires=5)
-    except OSError as error:
-        log.warning("broker_away", task=task, error=type(error).__name__)
-    except current_app.connection_for_write().connection_errors as error:
+    except (OSError, OperationalError) as error:
         log.warning("broker_away", task=task, error=type(error).__name__)

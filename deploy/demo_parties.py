@@ -42,7 +42,7 @@ class Service:
             logins = json.loads((var / "secrets" / "demo.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise Unexpected(
-                f"No service has run in {var} yet: `make run` in another terminal starts it, and this waits for its \"ready\"."
+                f'No service has run in {var} yet: `make run` in another terminal starts it, and this waits for its "ready".'
             ) from None
         return cls(dict(line.split("=", 1) for line in lines if "=" in line)["CONSONANT_PUBLIC_URL"], logins)
 
@@ -89,7 +89,14 @@ class App:
         self.token = expect(self.http.post("/oauth/token", data=form, auth=credentials), 200).json()["access_token"]
         self.http.headers["Authorization"] = f"Bearer {self.token}"
 
-    def ask(self, subject_ref: str, *, purpose: str = "voice-cloning", operations: Collection[str] = OPERATIONS, term: str = "P30D") -> Any:
+    def ask(
+        self,
+        subject_ref: str,
+        *,
+        purpose: str = "voice-cloning",
+        operations: Collection[str] = OPERATIONS,
+        term: str = "P30D",
+    ) -> Any:
         """Ask for the consent of the app's user `subject_ref`; return the request with its link."""
         body = {"subject_ref": subject_ref, "purpose": purpose, "operations": list(operations), "term": term}
         return expect(self.http.post("/api/v1/consent-requests", json=body), 201).json()

@@ -4,6 +4,7 @@ A file appears whole or not at all: it is written aside, synced and linked into 
 one makes the secret and both read the same. A crash leaves at most an unused temporary file.
 """
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -27,10 +28,8 @@ def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
             file.write(make())
             file.flush()
             os.fsync(file.fileno())
-        try:
+        with contextlib.suppress(FileExistsError):  # another process was first; its secret counts
             os.link(aside, path)
-        except FileExistsError:
-            pass  # another process was first; its secret counts
     finally:
         os.unlink(aside)  # noqa: PTH108
     sync_folder(path.parent)

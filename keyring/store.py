@@ -119,8 +119,13 @@ class KeyStore:
 
     def _kek(self) -> bytes:
         """Return the key-encryption key; only an empty store may make one, for a new one would orphan every key."""
-        if not self._kek_file.exists() and self._connection().execute("SELECT 1 FROM key LIMIT 1").fetchone():
-            raise KeyStoreBroken(f"the key-encryption key {self._kek_file} is missing; put it back: without it no key opens")
+        missing = not self._kek_file.exists() and self._connection().execute("SELECT 1 FROM key LIMIT 1").fetchone()
+        if (
+            missing and not self._kek_file.exists()
+        ):  # looked at again: another process may have made it and then the first key
+            raise KeyStoreBroken(
+                f"the key-encryption key {self._kek_file} is missing; put it back: without it no key opens"
+            )
         kek = read_or_make(self._kek_file, lambda: os.urandom(KEY_BYTES))
         if len(kek) != KEY_BYTES:
             raise KeyStoreBroken(f"the key-encryption key {self._kek_file} does not have 32 bytes")

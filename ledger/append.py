@@ -6,6 +6,7 @@ before the commit leaves nothing; after it, an entry that will be sequenced.
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from keyring.keys import store
 from keyring.seal import seal
 from ledger.leaf import commit
 
+KIND = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 _APPEND = """
 WITH entry AS (
     INSERT INTO ledger_pending (log_id, ref, at, kind, mark, actor, subject, payload)
@@ -39,7 +41,7 @@ class About:
     mark: bytes
 
 
-def append(
+def append(  # noqa: PLR0913
     *,
     origin: str,
     kind: str,
@@ -56,7 +58,10 @@ def append(
 
     Raises:
         keyring.errors.KeyGone: The holder's key was destroyed; nothing is written.
+        ValueError: The kind is not a dotted name; in the queue it would stop the sequencer.
     """
+    if not KIND.fullmatch(kind):
+        raise ValueError(f"{kind!r} is not the kind of an entry")
     ref = about.ref if about else uuid.uuid4()
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)
     tag, subject_salt, mark = (about.tag, about.salt, about.mark) if about else (b"", os.urandom(32), os.urandom(16))

@@ -1,7 +1,5 @@
 """The ledger's errors. The docstring of a class is its message; a detail may follow it."""
 
-# ruff: noqa: N818 - an error is named by what is wrong.
-
 from __future__ import annotations
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from binascii import unhexlify
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -95,7 +96,7 @@ def decode(data: bytes) -> Leaf:
         log=log,
         index=int(index),
         prev=bytes.fromhex(prev),
-        at=_parse_at(at),
+        at=_parse_at(at).replace(tzinfo=UTC),
         kind=kind,
         ref=UUID(ref),
         mark=bytes.fromhex(mark),
@@ -113,11 +114,11 @@ def read_link(data: bytes) -> tuple[str, int, bytes]:
 
     For replaying a whole log. Raises InvalidLeaf.
     """
-    match = _match(data)
-    _parse_at(match[2].decode())
-    index, prev = int(match[3]), bytes.fromhex(match[8].decode())
+    at, number, log, prev_hex = _match(data).group(2, 3, 5, 8)
+    _parse_at(at.decode())
+    index, prev = int(number), unhexlify(prev_hex)
     _check_link(index, prev)
-    return match[5].decode(), index, prev
+    return log.decode(), index, prev
 
 
 def commit(field: str, salt: bytes, value: bytes) -> bytes:
@@ -142,8 +143,9 @@ def _match(data: bytes) -> re.Match[bytes]:
 
 
 def _parse_at(at: str) -> datetime:
+    """Read what the pattern has let through: only the calendar is left to check. It is UTC, though it does not say so."""
     try:
-        return datetime.fromisoformat(at[:-1]).replace(tzinfo=UTC)
+        return datetime.fromisoformat(at[:-1])
     except ValueError:
         raise InvalidLeaf(f"no such time: {at}") from None
 

@@ -50,7 +50,13 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def root(leaf_hashes: Iterable[bytes]) -> bytes:
     """Return the root of the tree over these leaf hashes."""
-    return frontier_root(frontier_of(leaf_hashes))
+    row = list(leaf_hashes)
+    if not row:
+        return EMPTY_ROOT
+    while len(row) > 1:  # Row by row: a last one without a sibling moves up as it is, which is RFC 6962's tree.
+        above = [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)]
+        row = above + row[-1:] if len(row) & 1 else above
+    return row[0]
 
 
 def frontier_of(leaf_hashes: Iterable[bytes]) -> list[bytes]:

@@ -32,7 +32,7 @@ def sequence(*, origin: str, batch: int = BATCH) -> int:
             if not rows:
                 return 0
             size, head, frontier = log.size, bytes(log.head), [bytes(node) for node in log.frontier]
-            with cursor.copy("COPY ledger_entry (log_id, index, ref, leaf, leaf_hash) FROM STDIN") as copy:  # type: ignore[attr-defined]
+            with cursor.copy("COPY ledger_entry (log_id, index, ref, leaf, leaf_hash) FROM STDIN") as copy:
                 for _, ref, at, kind, mark, actor, subject, payload in rows:
                     leaf = encode(
                         Leaf(

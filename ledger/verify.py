@@ -318,31 +318,36 @@ class _Replay:
         hashes = self._folder.level_zero(index // tiles.WIDTH)
         return hashes[index % tiles.WIDTH] if hashes else None
 
-    def _check_link(self, item: _Item) -> Iterator[Finding]:
+    def _check_link(self, item: _Item) -> Sequence[Finding]:
         """Check what entry `cursor` says about itself; go on to the next."""
         index, last = self._cursor, self._last
         self._cursor, self._last = index + 1, item.hash
         try:
             log, own, prev = read_link(item.data)
         except InvalidLeaf as error:
-            yield _error("entry.malformed", index, f"entry {index} is no leaf: {error}")
-            return
+            return [_error("entry.malformed", index, f"entry {index} is no leaf: {error}")]
+        chained = last is None or prev == last
+        if chained and own - index == self._offset and log == self._origin and self._believe_tiles:
+            return ()
+        faults: list[Finding] = []
         if own - index != self._offset:
-            yield _error("entry.index", index, f"in the place of entry {index} stands one that calls itself {own}")
+            message = f"in the place of entry {index} stands one that calls itself {own}"
+            faults.append(_error("entry.index", index, message))
             self._offset = own - index
         if log != self._origin:
-            yield _error("entry.log", index, f"entry {index} belongs to the log {log}")
-        if last is not None and prev != last:
-            yield _error(
-                "chain.broken",
-                index,
+            faults.append(_error("entry.log", index, f"entry {index} belongs to the log {log}"))
+        if not chained:
+            message = (
                 f"entry {index} does not carry the hash of the entry before it:"
-                f" entry {index - 1} was changed, or something between them is gone",
+                f" entry {index - 1} was changed, or something between them is gone"
             )
+            faults.append(_error("chain.broken", index, message))
         if not self._believe_tiles:
             hashes = self._folder.level_zero(index // tiles.WIDTH)
             if hashes and hashes[index % tiles.WIDTH] != item.hash:
-                yield _error("tile.changed", index, f"the tile holds another hash than that of entry {index}")
+                message = f"the tile holds another hash than that of entry {index}"
+                faults.append(_error("tile.changed", index, message))
+        return faults
 
     # The slow path: a bundle that is not what the tile says.
 

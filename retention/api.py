@@ -50,7 +50,9 @@ class Uploads(APIView):
         if isinstance(recorded, Refusal):
             raise Refused(recorded)
         body = {**_describe(recorded.artifact), "entry": str(recorded.entry)}
-        return Response(body, status=201, headers={"Location": reverse("retention:artifact", args=[recorded.artifact.id])})
+        return Response(
+            body, status=201, headers={"Location": reverse("retention:artifact", args=[recorded.artifact.id])}
+        )
 
 
 class ArtifactDetail(APIView):

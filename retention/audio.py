@@ -38,7 +38,9 @@ def inspect(data: bytes, *, longest_seconds: float, lowest_rate: int) -> Audio:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             rate: int = file.samplerate
             if rate < lowest_rate:
-                raise AudioRefused("sample_rate_too_low", f"The audio is sampled at {rate} Hz; at least {lowest_rate} Hz are needed.")
+                raise AudioRefused(
+                    "sample_rate_too_low", f"The audio is sampled at {rate} Hz; at least {lowest_rate} Hz are needed."
+                )
             if rate > HIGHEST_RATE or file.channels > MOST_CHANNELS:
                 raise AudioRefused("not_audio", "The file does not look like a recording of speech.")
             most = int(longest_seconds * rate)

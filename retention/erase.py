@@ -21,14 +21,24 @@ def carry_out(*, ids: Collection[uuid.UUID], now: datetime) -> None:
     shredding = list(Artifact.objects.filter(id__in=ids, state=Artifact.State.ERASING).values_list("id", flat=True))
     vault.blobs.shred(blobs=shredding)
     for artifact_id in shredding:
-        _advance(artifact_id, before=Artifact.State.ERASING, after=Artifact.State.SHREDDED, kind="artifact.key_destroyed", now=now)
+        _advance(
+            artifact_id,
+            before=Artifact.State.ERASING,
+            after=Artifact.State.SHREDDED,
+            kind="artifact.key_destroyed",
+            now=now,
+        )
     deleting = list(Artifact.objects.filter(id__in=ids, state=Artifact.State.SHREDDED).values_list("id", flat=True))
     vault.blobs.delete(blobs=deleting)
     for artifact_id in deleting:
-        _advance(artifact_id, before=Artifact.State.SHREDDED, after=Artifact.State.ERASED, kind="artifact.erased", now=now)
+        _advance(
+            artifact_id, before=Artifact.State.SHREDDED, after=Artifact.State.ERASED, kind="artifact.erased", now=now
+        )
 
 
-def _advance(artifact_id: uuid.UUID, *, before: Artifact.State, after: Artifact.State, kind: str, now: datetime) -> None:
+def _advance(
+    artifact_id: uuid.UUID, *, before: Artifact.State, after: Artifact.State, kind: str, now: datetime
+) -> None:
     with transaction.atomic():
         artifact = (
             Artifact.objects.select_related("subject__tenant")

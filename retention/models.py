@@ -28,7 +28,9 @@ class Policy(models.Model):
     class Meta:
         verbose_name = _("retention policy")
         verbose_name_plural = _("retention policies")
-        constraints = [models.UniqueConstraint(fields=["kind", "app"], nulls_distinct=False, name="retention_policy_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "app"], nulls_distinct=False, name="retention_policy_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.ttl}"
@@ -69,7 +71,11 @@ class Artifact(models.Model):
         verbose_name_plural = _("artifacts")
         indexes = [
             models.Index(fields=["expires_at"], condition=models.Q(state="active"), name="retention_artifact_due"),
-            models.Index(fields=["state"], condition=models.Q(state__in=["erasing", "shredded"]), name="retention_artifact_unfinished"),
+            models.Index(
+                fields=["state"],
+                condition=models.Q(state__in=["erasing", "shredded"]),
+                name="retention_artifact_unfinished",
+            ),
             models.Index(fields=["grant"], condition=models.Q(state="active"), name="retention_artifact_of_grant"),
         ]
 

@@ -43,7 +43,9 @@ def sweep_orphans(*, now: datetime) -> int:
     """
     refuse_if_behind()
     found = 0
-    for names in store().older_than(now - timedelta(seconds=settings.ORPHAN_GRACE_SECONDS), prefix=vault.blobs.KEY_PREFIX):
+    for names in store().older_than(
+        now - timedelta(seconds=settings.ORPHAN_GRACE_SECONDS), prefix=vault.blobs.KEY_PREFIX
+    ):
         ids = {uuid.UUID(name.removeprefix(vault.blobs.KEY_PREFIX)) for name in names}
         orphans = ids - queries.known(ids=ids)
         vault.blobs.shred(blobs=orphans)
@@ -56,6 +58,8 @@ def sweep_orphans(*, now: datetime) -> int:
 
 def _claim(*, now: datetime) -> list[uuid.UUID]:
     with transaction.atomic():
-        ids = list(queries.due(now=now).select_for_update(of=("self",), skip_locked=True).values_list("id", flat=True)[:BATCH])
+        ids = list(
+            queries.due(now=now).select_for_update(of=("self",), skip_locked=True).values_list("id", flat=True)[:BATCH]
+        )
         Artifact.objects.filter(id__in=ids).update(state=Artifact.State.ERASING)
     return ids

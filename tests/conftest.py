@@ -129,9 +129,7 @@ class Api:
     def upload(self, session, data, **fields):
         file = io.BytesIO(data)
         file.name = "clip.wav"
-        return self.client.post(
-            "/api/v1/uploads", {"session": session, "audio": file, **fields}, headers=self.headers
-        )
+        return self.client.post("/api/v1/uploads", {"session": session, "audio": file, **fields}, headers=self.headers)
 
 
 @pytest.fixture
@@ -140,11 +138,11 @@ def consent(app, user):
     from consent.allow import allow
     from consent.ask import ask
 
-    def make(choice="term", *, operations=("upload",), term=timedelta(days=30), who=user, by=app, ref="user-1", at=None):
+    def make(
+        choice="term", *, operations=("upload",), term=timedelta(days=30), who=user, by=app, ref="user-1", at=None
+    ):
         at = at or timezone.now()
-        asked = ask(
-            app=by, subject_ref=ref, purpose="voice-cloning", operations=list(operations), term=term, now=at
-        )
+        asked = ask(app=by, subject_ref=ref, purpose="voice-cloning", operations=list(operations), term=term, now=at)
         return allow(token=asked.token, user=who, choice=choice, locale="en", now=at)
 
     return make

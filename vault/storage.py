@@ -2,9 +2,8 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
 from keyring.secretfile import sync_folder
@@ -16,8 +15,9 @@ class DurableFolder(FileSystemStorage):
     def __init__(self, location: str) -> None:
         super().__init__(location=location, file_permissions_mode=0o600, directory_permissions_mode=0o700)
 
-    def _save(self, name: str, content: File[Any]) -> str:
-        saved = super()._save(name, content)
+    def save(self, name: str | None, content: IO[Any], max_length: int | None = None) -> str:
+        """Write the file; return its name."""
+        saved: str = super().save(name, content, max_length)
         with Path(self.path(saved)).open("rb") as file:
             os.fsync(file.fileno())
         folder = Path(self.path(saved)).parent

@@ -100,7 +100,7 @@ def test_a_permit_needs_everything(state, operations, offset, uses, suspended):
     decision = decide(grant, operations=operations, now=at)
     expected = (
         state in {"given", "renewed"}
-        and 0 < len(operations)
+        and len(operations) > 0
         and set(operations) <= {"upload", "embed"}
         and grant.valid_from <= at < grant.valid_until
         and uses != 0

@@ -80,7 +80,7 @@ def test_what_cannot_be_written(fields):
 
 def test_the_log_itself_has_to_sign():
     assert checkpoint.open(note.sign(TEXT, [LOG, WITNESS]), KNOWN) == GOOD
-    with pytest.raises(UnsignedNote, match="the log log.example did not sign"):
+    with pytest.raises(UnsignedNote, match=r"the log log\.example did not sign"):
         checkpoint.open(note.sign(TEXT, [WITNESS]), KNOWN)
     with pytest.raises(InvalidSignature):
         checkpoint.open(note.sign(TEXT, [LOG]).replace("3\n", "4\n"), KNOWN)

@@ -1,5 +1,6 @@
 """The leaf of version 0: canonical by the judgement of another library, strict, bounded."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -186,10 +187,8 @@ def test_every_changed_bit_is_refused_or_another_leaf():
         for bit in range(8):
             data = bytearray(DATA)
             data[place] ^= 1 << bit
-            try:
+            with contextlib.suppress(InvalidLeaf):
                 assert leaf.decode(bytes(data)) != GOOD
-            except InvalidLeaf:
-                pass
 
 
 def test_commitments():

@@ -109,9 +109,7 @@ def test_every_bit_of_an_inclusion_proof_counts(size):
         proof = merkle.prove_inclusion(index=index, size=size, reader=LeafReader(LEAVES[:size]))
         for bad in flips(proof):
             with pytest.raises(InvalidProof):
-                merkle.verify_inclusion(
-                    leaf_hash=LEAVES[index], index=index, size=size, proof=bad, root=ROOTS[size]
-                )
+                merkle.verify_inclusion(leaf_hash=LEAVES[index], index=index, size=size, proof=bad, root=ROOTS[size])
         for (bad,) in flips([LEAVES[index]]):
             with pytest.raises(InvalidProof):
                 merkle.verify_inclusion(leaf_hash=bad, index=index, size=size, proof=proof, root=ROOTS[size])
@@ -185,9 +183,7 @@ def test_no_random_proof_holds_and_none_takes_long(index, size, proof):
     with pytest.raises(InvalidProof):
         merkle.verify_inclusion(leaf_hash=bytes(32), index=index, size=size, proof=proof, root=b"\1" * 32)
     with pytest.raises(InvalidProof):
-        merkle.verify_consistency(
-            first=index, second=size, proof=proof, first_root=bytes(32), second_root=b"\1" * 32
-        )
+        merkle.verify_consistency(first=index, second=size, proof=proof, first_root=bytes(32), second_root=b"\1" * 32)
 
 
 def decoded(value):

@@ -101,7 +101,7 @@ def test_the_tile_sets_of_the_specification(size):
     found = [tile for tile in tiles.tiles_of(size) if tile.level != tiles.ENTRIES]
     full = Counter(tile.level for tile in found if tile.width == tiles.WIDTH)
     partial = {tile.level: tile.width for tile in found if tile.width < tiles.WIDTH}
-    assert {level for level in case} == {str(tile.level) for tile in found}
+    assert set(case) == {str(tile.level) for tile in found}
     for level, expected in case.items():
         assert full[int(level)] == expected["full"]
         assert partial.get(int(level), 0) == expected["partial"]

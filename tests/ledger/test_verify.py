@@ -206,7 +206,9 @@ def test_a_bad_signature(log):
     assert named(log, [])[0] == ("checkpoint.signature", None)
 
 
-@pytest.mark.parametrize("junk", [b"", b"junk", b"\xff\n\n", b"x\n" * 600_000, "a\nb\nc\n\n\u2014 k AAAAAAA=\n".encode()])
+@pytest.mark.parametrize(
+    "junk", [b"", b"junk", b"\xff\n\n", b"x\n" * 600_000, "a\nb\nc\n\n\u2014 k AAAAAAA=\n".encode()]
+)
 def test_a_broken_checkpoint(log, junk):
     (log / "checkpoint").write_bytes(junk)
     assert named(log) == [("checkpoint.signature", None)]

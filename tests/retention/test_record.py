@@ -2,6 +2,7 @@
 
 import io
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -40,9 +41,8 @@ def test_recorded_sealed_and_read_back(api, session, clip):
     assert content.headers["Cache-Control"] == "no-store"
     artifact = Artifact.objects.get()
     assert artifact.expires_at - artifact.recorded_at == timedelta(minutes=5)
-    path = vault.blobs._storage().path(vault.blobs._path(artifact.id))
-    with open(path, "rb") as file:
-        assert clip[:64] not in file.read()
+    path = Path(vault.blobs._storage().path(vault.blobs._path(artifact.id)))
+    assert clip[:64] not in path.read_bytes()
     assert kinds()[-1] == "artifact.recorded"
 
 

@@ -28,7 +28,9 @@ class Command(BaseCommand):
     def _make(self) -> dict[str, dict[str, str]]:
         now = timezone.now()
         tenant = register_tenant(slug="demo", name="Demo Studio", now=now)
-        made = register_app(tenant=tenant, name="Voice Booth", website="", purposes=["voice-cloning", "speaker-verification"], now=now)
+        made = register_app(
+            tenant=tenant, name="Voice Booth", website="", purposes=["voice-cloning", "speaker-verification"], now=now
+        )
         return {
             "speaker": self._login(SPEAKER),
             "officer": self._login(OFFICER, is_staff=True, is_superuser=True),

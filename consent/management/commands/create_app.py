@@ -18,7 +18,9 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", required=True, help="the organisation's short name, e.g. acme; made when new")
         parser.add_argument("--tenant-name", help="the organisation's name, as people will read it")
         parser.add_argument("--website", default="", help="the app's address")
-        parser.add_argument("--purpose", action="append", dest="purposes", help="a purpose of the catalogue; can be repeated")
+        parser.add_argument(
+            "--purpose", action="append", dest="purposes", help="a purpose of the catalogue; can be repeated"
+        )
 
     def handle(self, **options: Any) -> None:
         known = set(Purpose.objects.values_list("slug", flat=True))

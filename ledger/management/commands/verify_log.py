@@ -30,6 +30,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{log.origin}")
             for finding in verify_log(options["folder"] or folder_of(log.origin), [Verifier.from_vkey(log.vkey)]):
                 broken = broken or finding.level == "error"
-                self.stdout.write(f"  {finding.level}: {finding.message}")
+                self.stdout.write(f"  {finding}")
         if broken:
             raise CommandError("the log does not verify")

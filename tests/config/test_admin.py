@@ -1,0 +1,65 @@
+"""The officer's admin: sees all, changes nothing, and is seen looking."""
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+
+from config.adminsite import ReadOnly
+from consent.queries import records_of
+from tests.conftest import kinds
+from tests.factories import OfficerFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def officer(client):
+    person = OfficerFactory()
+    client.force_login(person)
+    return person
+
+
+def test_every_page_is_read_only():
+    assert admin.site._registry
+    assert all(isinstance(page, ReadOnly) for page in admin.site._registry.values())
+
+
+@pytest.mark.parametrize("model", sorted(model._meta.label_lower for model in admin.site._registry))
+def test_every_list_and_row(client, officer, api, consent, clip, model):
+    session = api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"]
+    api.upload(session, clip)
+    label, name = model.split(".")
+    assert client.get(reverse(f"admin:{label}_{name}_changelist")).status_code == 200
+    page = next(m for m in admin.site._registry if m._meta.label_lower == model)
+    row = page._default_manager.first()
+    if row is not None:
+        path = reverse(f"admin:{label}_{name}_change", args=[row.pk])
+        assert client.get(path).status_code == 200
+        assert client.post(path, {"state": "given"}).status_code == 403
+        assert client.post(reverse(f"admin:{label}_{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+    assert client.get(reverse(f"admin:{label}_{name}_add")).status_code == 403
+
+
+def test_looking_at_a_persons_row_is_entered(client, officer, user, consent):
+    grant = consent()
+    client.get(reverse("admin:consent_grant_changelist"))
+    assert "access.viewed" not in kinds()
+    client.get(reverse("admin:consent_grant_change", args=[grant.id]))
+    record = next(record for record in records_of(user=user) if record.kind == "access.viewed")
+    assert record.payload == {"officer": str(officer.id), "what": "grant", "id": str(grant.id)}
+
+
+def test_a_look_that_cannot_be_entered_shows_nothing(client, officer, consent, monkeypatch):
+    grant = consent()
+
+    def broken(**_):
+        raise RuntimeError
+
+    monkeypatch.setattr("config.adminsite.enter", broken)
+    with pytest.raises(RuntimeError):
+        client.get(reverse("admin:consent_grant_change", args=[grant.id]))
+
+
+def test_a_speaker_has_no_business_here(client, user):
+    client.force_login(user)
+    assert client.get("/admin/").status_code == 302

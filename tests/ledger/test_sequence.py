@@ -1,0 +1,224 @@
+"""Append, sequence, publish: on a real database that commits, killed at every write, by two at once, from a backup."""
+
+import json
+import threading
+import uuid
+
+import pytest
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.utils import timezone
+
+import ledger.publish
+from keyring.keys import store
+from keyring.seal import unseal
+from ledger import checkpoint, folder, note
+from ledger.append import About, append
+from ledger.errors import Behind
+from ledger.leaf import commit, decode
+from ledger.models import Checkpoint, Entry, Log, Opening, Pending
+from ledger.publish import publish
+from ledger.sequence import sequence
+from ledger.signing import open_log
+from ledger.verify import verify_log
+
+
+class Killed(BaseException):
+    """The process is gone at this line."""
+
+
+@pytest.fixture
+def origin(committed):
+    now = timezone.now()
+    name = f"test.local/{uuid.uuid4().hex}"
+    store().make("tenant:tests", now=now)
+    open_log(origin=name, now=now)
+    return name
+
+
+def add(origin, count=1, kind="test.happened", **words):
+    return [
+        append(
+            origin=origin, kind=kind, actor="test", payload={"n": n}, holder="tenant:tests", now=timezone.now(), **words
+        )
+        for n in range(count)
+    ]
+
+
+def run(origin):
+    while sequence(origin=origin):
+        pass
+    return publish(origin=origin, now=timezone.now())
+
+
+def findings(origin):
+    verifier = note.Verifier.from_vkey(Log.objects.get(origin=origin).vkey)
+    return [finding for finding in verify_log(folder.folder_of(origin), [verifier]) if finding.level == "error"]
+
+
+def test_what_is_appended_is_in_the_signed_log(origin):
+    about = About(ref=uuid.uuid4(), tag=b"t" * 96, salt=b"s" * 32, mark=b"m" * 16)
+    add(origin, about=about)
+    assert run(origin) == 1
+    entry = Entry.objects.get()
+    leaf = decode(bytes(entry.leaf))
+    assert (leaf.ref, leaf.index, leaf.prev, leaf.mark) == (about.ref, 0, bytes(32), about.mark)
+    assert leaf.subject == commit("subject", about.salt, about.tag)
+    opening = Opening.objects.get()
+    opened = json.loads(unseal(store().get(opening.holder), bytes(opening.sealed), context=opening.ref.bytes))
+    salt, value = opened["payload"]
+    assert leaf.payload == commit("payload", bytes.fromhex(salt), value.encode())
+    assert findings(origin) == []
+
+
+def test_across_tiles_and_batches(origin):
+    refs = []
+    for count in (1, 255, 1, 300):
+        refs += add(origin, count)
+        run(origin)
+    entries = list(Entry.objects.order_by("index").values_list("ref", flat=True))
+    assert entries == refs
+    assert findings(origin) == []
+    published = folder.folder_of(origin)
+    assert (published / "tile/0/000").is_file()
+    assert not (published / "tile/0/000.p").exists()
+    assert Checkpoint.objects.count() == 4
+
+
+def test_a_rolled_back_append_never_was(origin):
+    def dies():
+        with transaction.atomic():
+            add(origin)
+            raise Killed
+
+    with pytest.raises(Killed):
+        dies()
+    assert (Pending.objects.count(), Opening.objects.count()) == (0, 0)
+    assert run(origin) == 0
+
+
+WRITES = ["copy", "head", "tile", "row", "checkpoint"]
+
+
+@pytest.mark.parametrize("persisted", [False, True], ids=["failed", "failed but persisted"])
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("before", [0, 255])
+def test_killed_at_every_write(origin, monkeypatch, write, persisted, before):
+    add(origin, before)
+    run(origin)
+    refs = add(origin, 3)
+
+    def dying(real):
+        def call(*args, **words):
+            result = real(*args, **words) if persisted else None
+            if persisted and write == "tile":
+                list(result or [])
+            raise Killed
+
+        return call
+
+    with monkeypatch.context() as patch:
+        if write == "copy":
+            patch.setattr("ledger.sequence.encode", dying(ledger.sequence.encode))
+        elif write == "head":
+            patch.setattr("django.db.models.query.QuerySet.update", dying(Log.objects.all().__class__.update))
+        elif write == "tile":
+            patch.setattr("ledger.publish.write", dying(folder.write))
+        elif write == "row":
+            patch.setattr("ledger.publish.note.sign", dying(note.sign))
+        else:
+            real = folder.write
+            patch.setattr(
+                "ledger.publish.write",
+                lambda at, files: dying(real)(at, files) if isinstance(files, list) else real(at, files),
+            )
+        with pytest.raises(Killed):
+            run(origin)
+    connection.close()
+    assert run(origin) == before + 3
+    assert list(Entry.objects.order_by("index").values_list("ref", flat=True))[-3:] == refs
+    assert Pending.objects.count() == 0
+    assert findings(origin) == []
+
+
+def test_two_sequencers_and_eight_writers_make_one_chain(origin):
+    stop, errors = threading.Event(), []
+
+    def guard(work):
+        def run_it():
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - whatever it was, the test must see it
+                errors.append(error)
+            finally:
+                connection.close()
+
+        return run_it
+
+    def sequencer():
+        while not stop.is_set() or Pending.objects.exists():
+            sequence(origin=origin, batch=7)
+            publish(origin=origin, now=timezone.now())
+
+    sequencers = [threading.Thread(target=guard(sequencer)) for _ in range(2)]
+    writers = [threading.Thread(target=guard(lambda: add(origin, 40))) for _ in range(8)]
+    for thread in sequencers + writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    for thread in sequencers:
+        thread.join()
+    assert errors == []
+    assert list(Entry.objects.order_by("index").values_list("index", flat=True)) == list(range(320))
+    assert run(origin) == 320
+    assert findings(origin) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_entry SET leaf = ''",
+        "DELETE FROM ledger_entry",
+        "TRUNCATE ledger_entry",
+        "UPDATE ledger_checkpoint SET size = 9",
+        "DELETE FROM ledger_checkpoint",
+        "TRUNCATE ledger_checkpoint",
+    ],
+)
+def test_the_database_refuses_to_forget(origin, statement):
+    add(origin)
+    run(origin)
+    with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_a_database_from_before_signs_nothing(origin):
+    add(origin, 5)
+    run(origin)
+    Log.objects.filter(origin=origin).update(size=3)
+    with pytest.raises(Behind):
+        publish(origin=origin, now=timezone.now())
+    with pytest.raises(Behind):
+        ledger.publish.refuse_if_behind()
+    head = checkpoint.open(folder.read(origin, "checkpoint"), [note.Verifier.from_vkey(Log.objects.get().vkey)])
+    assert head.size == 5
+
+
+def test_a_lost_publication_is_published_again(origin):
+    add(origin, 5)
+    run(origin)
+    (folder.folder_of(origin) / "checkpoint").unlink()
+    assert publish(origin=origin, now=timezone.now()) == 5
+    assert findings(origin) == []
+
+
+def test_a_destroyed_key_leaves_the_log_whole(origin):
+    now = timezone.now()
+    store().make("subject:gone", now=now)
+    append(origin=origin, kind="test.happened", actor="a", payload={}, holder="subject:gone", now=now)
+    run(origin)
+    store().destroy(["subject:gone"])
+    assert findings(origin) == []
+    with pytest.raises(Exception, match="subject"):
+        append(origin=origin, kind="test.happened", actor="a", payload={}, holder="subject:gone", now=now)
+    close_old_connections()
