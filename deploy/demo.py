@@ -133,7 +133,7 @@ def app_reads_back(walk: Walk) -> None:
     """The same bytes come back, while they may."""
     if expect(walk.app.content(walk.artifact["id"]), 200).content != walk.clips["slt-1"]:
         raise Unexpected("The vault gave back other bytes than it was given")
-    walk.say("app", "reads the same bytes back", f"{walk.url}/api/v1/artifacts/{walk.artifact['id']}/content")
+    walk.say("app", "reads the same bytes back", f"GET {walk.url}/api/v1/artifacts/{walk.artifact['id']}/content")
 
 
 def anyone_checks_the_entry(walk: Walk) -> None:
@@ -158,7 +158,7 @@ def the_voice_is_destroyed(walk: Walk) -> None:
     """Key and bytes go on time, by themselves."""
     deadline = datetime.fromisoformat(walk.artifact["expires_at"])
     wait = (deadline - datetime.now(UTC)).total_seconds()
-    where = f"{walk.url}/api/v1/artifacts/{walk.artifact['id']}"
+    where = f"GET {walk.url}/api/v1/artifacts/{walk.artifact['id']}"
     walk.say("service", f"the deadline comes in {max(wait, 0):.0f} s; nobody does anything", where)
     time.sleep(max(wait, 0))
     expect(walk.app.content(walk.artifact["id"]), 410)
@@ -185,7 +185,7 @@ def speaker_allows_once(walk: Walk) -> None:
     session = expect(walk.app.open_session(once), 201).json()
     kept = expect(walk.app.upload(session["id"], walk.clips["slt-2"]), 201).json()
     what = f"uses it: a session, and slt-2.wav, which policy keeps until {_clock(kept['expires_at'])}"
-    walk.say("app", what, f"{walk.url}/api/v1/artifacts/{kept['id']}")
+    walk.say("app", what, f"{walk.url}/records/")
     refused = expect_reason(walk.app.open_session(once), 403, "uses_exhausted").json()
     walk.say("app", f"wants a second session and is refused: {refused['detail']}", f"{walk.url}/records/")
 
@@ -201,7 +201,9 @@ def speaker_refuses(walk: Walk) -> None:
     walk.say("speaker", "refuses; the app reads it and holds no grant", f"{walk.url}/records/")
     expect(walk.app.upload(walk.asked["id"], walk.clips["rms-1"]), 404)
     walk.say(
-        "app", "sends rms-1.wav all the same; without a session nothing is taken: 404", f"{walk.url}/api/v1/uploads"
+        "app",
+        "sends rms-1.wav all the same; without a session nothing is taken: 404",
+        f"POST {walk.url}/api/v1/uploads",
     )
 
 
@@ -210,7 +212,7 @@ def speaker_withdraws(walk: Walk) -> None:
     walk.speaker.withdraw(walk.grant)
     walk.say("speaker", "takes the first consent back: one click", f"{walk.url}/apps/")
     refused = expect_reason(walk.app.open_session(walk.grant), 403, "consent_withdrawn").json()
-    walk.say("app", f"wants a new session and is refused: {refused['detail']}", f"{walk.url}/api/v1/sessions")
+    walk.say("app", f"wants a new session and is refused: {refused['detail']}", f"POST {walk.url}/api/v1/sessions")
     expect_reason(walk.app.upload(walk.session, walk.clips["rms-2"]), 403, "consent_withdrawn")
     walk.say("app", "sends rms-2.wav into the session that was open, and is refused too", f"{walk.url}/records/")
 

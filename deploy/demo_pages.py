@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin
 
 
-class NoSuchForm(LookupError):  # noqa: N818 - named by what is wrong
+class NoSuchForm(LookupError):
     """The page does not have that form or that button."""
 
 

@@ -19,7 +19,7 @@ SCOPES = "consent record"
 OPERATIONS = ("upload", "embed", "synthesize")
 
 
-class Unexpected(Exception):  # noqa: N818 - it is the sentence's subject
+class Unexpected(Exception):
     """The service answered otherwise than it must; the message is one sentence."""
 
 

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterable
 
 
-class CannotStart(Exception):  # noqa: N818 - read aloud, it is the sentence's subject
+class CannotStart(Exception):
     """The service cannot start; the message is one sentence that says why and what to do."""
 
 

@@ -12,7 +12,9 @@ import contextlib
 import http.client
 import json
 import os
+import select
 import signal
+import stat
 import sys
 import time
 from pathlib import Path
@@ -39,6 +41,25 @@ class Stop(BaseException):
 def _on_signal(number: int, _: FrameType | None) -> None:
     ignore_signals()  # once is enough: what follows is the orderly end
     raise Stop(number)
+
+
+def stop_if_terminal_is_gone() -> None:
+    """Stop where the terminal has hung up.
+
+    The kernel tells only the session's leader. Where that is make (`ssh -t host make run`), make waits for this program and
+    tells it nothing.
+    """
+    poll = select.poll()
+    for stream in (0, 1, 2):
+        poll.register(stream, 0)
+    if any(event & select.POLLHUP and _is_terminal(stream) for stream, event in poll.poll(0)):
+        ignore_signals()
+        raise Stop(signal.SIGHUP)
+
+
+def _is_terminal(stream: int) -> bool:
+    """Say whether a stream is or was a terminal; one that hung up answers nothing, not even that."""
+    return stat.S_ISCHR(os.fstat(stream).st_mode)
 
 
 def say(sentence: str) -> None:
@@ -161,6 +182,7 @@ def run(*, var: Path, port: int, began: float) -> None:
         while True:
             supervisor.check(patient=True)
             letters.look()
+            stop_if_terminal_is_gone()
             time.sleep(0.5)
     finally:
         ignore_signals()
@@ -173,6 +195,7 @@ def wait_until_ready(supervisor: Supervisor, *, port: int) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not (is_ready(port) and supervisor.all_run()):
         supervisor.check(patient=False)
+        stop_if_terminal_is_gone()
         if time.monotonic() > deadline:
             raise ProgramFailed(
                 f"The service does not become ready within {READY_SECONDS:.0f} s. The end of web.log:",

@@ -14,7 +14,10 @@ from deploy.embedded import serve
 
 def main() -> int:
     """Run the command line's Python program; returns its exit code."""
-    with tempfile.TemporaryDirectory(prefix="consonant-check-") as folder, serve(Path(folder), durable=False) as (database, broker):
+    with (
+        tempfile.TemporaryDirectory(prefix="consonant-check-") as folder,
+        serve(Path(folder), durable=False) as (database, broker),
+    ):
         example = {
             "CONSONANT_MODE": "production",
             "CONSONANT_PUBLIC_URL": "https://consent.example.org",

@@ -6,7 +6,6 @@ before the commit leaves nothing; after it, an entry that will be sequenced.
 
 import json
 import os
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ from django.db import connection
 
 from keyring.keys import store
 from keyring.seal import seal
-from ledger.leaf import commit
+from ledger.leaf import KIND_PATTERN, commit
 
-KIND = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 _APPEND = """
 WITH entry AS (
     INSERT INTO ledger_pending (log_id, ref, at, kind, mark, actor, subject, payload)
@@ -60,7 +58,7 @@ def append(  # noqa: PLR0913
         keyring.errors.KeyGone: The holder's key was destroyed; nothing is written.
         ValueError: The kind is not a dotted name; in the queue it would stop the sequencer.
     """
-    if not KIND.fullmatch(kind):
+    if not KIND_PATTERN.fullmatch(kind):
         raise ValueError(f"{kind!r} is not the kind of an entry")
     ref = about.ref if about else uuid.uuid4()
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -40,7 +40,7 @@ _ORIGIN: Final = rf"{_ORIGIN_PART}(?:/{_ORIGIN_PART})*"
 _KIND: Final = r"[a-z_]+(?:\.[a-z_]+)+"
 _FIELD_PATTERN = re.compile(r"[a-z_]+")
 _ORIGIN_PATTERN = re.compile(_ORIGIN)
-_KIND_PATTERN = re.compile(_KIND)
+KIND_PATTERN = re.compile(_KIND)
 _LEAF_PATTERN = re.compile(
     (
         r'\{"actor":"([0-9a-f]{64})"'
@@ -170,7 +170,7 @@ def _check(leaf: Leaf) -> None:
             raise InvalidLeaf(f"{name} has {len(value)} bytes, not {length}")
     if leaf.at.utcoffset() != _ZERO:
         raise InvalidLeaf("at is not in UTC")
-    if not _KIND_PATTERN.fullmatch(leaf.kind):
+    if not KIND_PATTERN.fullmatch(leaf.kind):
         raise InvalidLeaf(f"no kind is called {leaf.kind[:100]!r}")
     if not _ORIGIN_PATTERN.fullmatch(leaf.log):
         raise InvalidLeaf(f"no log is called {leaf.log[:100]!r}")

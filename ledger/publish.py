@@ -1,8 +1,8 @@
 """Sign the head and publish the log.
 
-Order: check that the head extends the last signed one; insert the checkpoint row (one per log and size); write hash tiles and entry
-bundles; last, replace the `checkpoint` file. Tiles and bundles are a function of the entries, so a crash anywhere is resumed by the next
-call, which starts from what the file says. What was published lies outside PostgreSQL: a database that is behind it (a restored
+Order, under the head row's lock: write hash tiles and entry bundles; check that the head extends the published one; insert the
+checkpoint row (one per log and size); last, replace the `checkpoint` file. Tiles, bundles and an Ed25519 signature are functions of the
+entries, so a crash anywhere is resumed by the next call, which starts from what the file says; a second publisher waits. What was published lies outside PostgreSQL: a database that is behind it (a restored
 backup) may not go on, for it would sign another history.
 """
 
@@ -20,6 +20,7 @@ from ledger.signing import signer_of
 from ledger.tiles import TileReader, new_files
 
 
+@transaction.atomic
 def publish(*, origin: str, now: datetime) -> int:
     """Bring the published log to the log's head; return the published size.
 
@@ -27,7 +28,7 @@ def publish(*, origin: str, now: datetime) -> int:
         Behind: The published log is longer than the database's.
         InvalidProof: The head does not extend the last signed head.
     """
-    log = Log.objects.get(origin=origin)
+    log = Log.objects.select_for_update().get(origin=origin)
     published = published_checkpoint(log)
     published_size = published.size if published else 0
     if published_size > log.size:
@@ -56,12 +57,9 @@ def publish(*, origin: str, now: datetime) -> int:
         )
     if signed is None or signed.size < log.size:
         text = checkpoint.format(checkpoint.Checkpoint(origin, log.size, root))
-        with transaction.atomic():
-            signed, _ = Checkpoint.objects.get_or_create(
-                log=log,
-                size=log.size,
-                defaults={"root": root, "note": note.sign(text, [signer_of(origin)]), "signed_at": now},
-            )
+        signed = Checkpoint.objects.create(
+            log=log, size=log.size, root=root, note=note.sign(text, [signer_of(origin)]), signed_at=now
+        )
     write(origin, [("checkpoint", signed.note.encode())])
     drop_partials(origin, written)
     return log.size

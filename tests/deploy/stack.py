@@ -23,15 +23,35 @@ def free_port() -> int:
 class Service:
     """One `deploy.run` and what it says."""
 
-    def __init__(self, var: Path, *, project=PROJECT, port=None, prefix=(), python=sys.executable, environment=None, default_var=False):
+    def __init__(
+        self,
+        var: Path,
+        *,
+        project=PROJECT,
+        port=None,
+        prefix=(),
+        python=sys.executable,
+        environment=None,
+        default_var=False,
+    ):
         self.var = var
         self.port = port or free_port()
         self.lines = []
         self._marks = {str(var)}
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("CONSONANT_", "LANG", "LC_", "DATABASE_", "CELERY_", "DJANGO_"))}
+        env = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CONSONANT_", "LANG", "LC_", "DATABASE_", "CELERY_", "DJANGO_"))
+        }
         env |= {"PORT": str(self.port), **({} if default_var else {"CONSONANT_VAR": str(var)}), **(environment or {})}
         self.process = subprocess.Popen(
-            [*prefix, python, "-m", "deploy.run"], cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            [*prefix, python, "-m", "deploy.run"],
+            cwd=project,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -66,7 +86,12 @@ class Service:
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
             try:
-                text = f"{os.readlink(entry / 'cwd')}\0" + (entry / "cmdline").read_text(errors="replace") + "\0" + (entry / "environ").read_text(errors="replace")
+                text = (
+                    f"{os.readlink(entry / 'cwd')}\0"
+                    + (entry / "cmdline").read_text(errors="replace")
+                    + "\0"
+                    + (entry / "environ").read_text(errors="replace")
+                )
                 state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
             except OSError:
                 continue
@@ -104,7 +129,11 @@ class Service:
             connection.close()
 
     def database_url(self):
-        return next(line.partition("=")[2] for line in (self.var / "run" / "service.env").read_text().splitlines() if line.startswith("DATABASE_URL="))
+        return next(
+            line.partition("=")[2]
+            for line in (self.var / "run" / "service.env").read_text().splitlines()
+            if line.startswith("DATABASE_URL=")
+        )
 
     def end(self):
         """Whatever the test did, leave nothing."""

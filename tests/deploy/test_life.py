@@ -14,7 +14,10 @@ import pytest
 
 from tests.deploy.stack import PROJECT, Service, free_port
 
-pytestmark = [pytest.mark.stack, pytest.mark.skipif(sys.platform != "linux", reason="/proc and PR_SET_PDEATHSIG are Linux's")]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.skipif(sys.platform != "linux", reason="/proc and PR_SET_PDEATHSIG are Linux's"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,9 @@ def test_starts_without_lang_and_refuses_a_second(service, var):
 
     second = Service(var)
     assert second.wait_ended() == 1
-    assert second.lines == [f"The service already runs in this folder (process {service.process.pid}): stop it first, with Ctrl-C in its terminal."]
+    assert second.lines == [
+        f"The service already runs in this folder (process {service.process.pid}): stop it first, with Ctrl-C in its terminal."
+    ]
 
     killed = service.of("postgres")
     os.kill(killed, signal.SIGKILL)
@@ -125,12 +130,19 @@ def test_says_that_var_is_a_file(tmp_path):
     (tmp_path / "var").touch()
     service = Service(tmp_path / "var", port=free_port())
     assert service.wait_ended() == 1
-    assert service.lines == [f"{tmp_path / 'var'} is not a folder, and the service keeps its state there: move it away and start again."]
+    assert service.lines == [
+        f"{tmp_path / 'var'} is not a folder, and the service keeps its state there: move it away and start again."
+    ]
 
 
 def clone(target):
     """Copy the project as a fresh clone would have it."""
-    shutil.copytree(PROJECT, target, ignore=shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", "site", ".*_cache", "*.mo"), symlinks=True)
+    shutil.copytree(
+        PROJECT,
+        target,
+        ignore=shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", "site", ".*_cache", "*.mo"),
+        symlinks=True,
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers need an account of their own")
@@ -146,11 +158,11 @@ def test_root_runs_a_clone_in_a_closed_folder_of_a_long_path(tmp_path):
         assert home.startswith("/var/lib/consonant-")
         assert f"their data is in {home}" in service.said
         assert tmp_path.stat().st_mode & 0o777 == 0o700
-        owner = os.stat(f"{home}/postgres").st_uid
+        owner = Path(f"{home}/postgres").stat().st_uid
         assert owner != 0
-        assert os.stat(f"/proc/{service.of('postgres')}").st_uid == owner
-        assert os.stat(f"/proc/{service.of('redis')}").st_uid == owner
-        assert os.stat(f"/proc/{service.of('web')}").st_uid == 0
+        assert Path(f"/proc/{service.of('postgres')}").stat().st_uid == owner
+        assert Path(f"/proc/{service.of('redis')}").stat().st_uid == owner
+        assert Path(f"/proc/{service.of('web')}").stat().st_uid == 0
     finally:
         service.end()
         service.wait_gone()
@@ -163,14 +175,18 @@ def accounts(tmp_path):
     """Two new ordinary accounts of this machine."""
     names = [f"consonant-t{os.getpid() % 10000}{letter}" for letter in "ab"]
     for name in names:
-        subprocess.run(["useradd", "--create-home", "--home-dir", f"/home/{name}", "--shell", "/bin/sh", name], check=True)
+        subprocess.run(
+            ["useradd", "--create-home", "--home-dir", f"/home/{name}", "--shell", "/bin/sh", name], check=True
+        )
     yield names
     for name in names:
         subprocess.run(["userdel", "--remove", name], check=True, capture_output=True)
 
 
 def as_nobody(*argv):
-    return subprocess.run(argv, user="nobody", extra_groups=[], cwd="/", capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run(argv, user="nobody", extra_groups=[], cwd="/", capture_output=True, check=False).returncode == 0
+    )
 
 
 @pytest.fixture(scope="session")
@@ -190,9 +206,14 @@ def open_python(tmp_path_factory):
     (folder / "bin").mkdir()
     shutil.copy2(os.path.realpath(sys.executable), folder / "bin" / version)
     if not as_nobody("test", "-r", f"{packages}/django/__init__.py"):
-        packages = shutil.copytree(packages, folder / "packages", ignore=shutil.ignore_patterns("__pycache__", "playwright", "mypy", "pip"))
+        packages = shutil.copytree(
+            packages, folder / "packages", ignore=shutil.ignore_patterns("__pycache__", "playwright", "mypy", "pip")
+        )
     subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
-    yield str(folder / "bin" / version), {"PYTHONHOME": str(folder), "PYTHONPATH": str(packages), "LD_LIBRARY_PATH": str(folder / "lib")}
+    yield (
+        str(folder / "bin" / version),
+        {"PYTHONHOME": str(folder), "PYTHONPATH": str(packages), "LD_LIBRARY_PATH": str(folder / "lib")},
+    )
     shutil.rmtree(folder)
 
 
@@ -207,14 +228,18 @@ def test_two_ordinary_accounts_at_once(accounts, open_python):
             subprocess.run(["chown", "-R", f"{name}:", str(folder)], check=True)
             prefix = ["setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups", "--"]
             own = {**environment, "HOME": f"/home/{name}", "XDG_RUNTIME_DIR": ""}
-            services.append(Service(folder / "var", project=folder, default_var=True, prefix=prefix, python=python, environment=own))
+            services.append(
+                Service(folder / "var", project=folder, default_var=True, prefix=prefix, python=python, environment=own)
+            )
         for service in services:
             service.wait_ready()
             assert service.is_ready()
             assert service.var.stat().st_mode & 0o777 == 0o700
-        ours, theirs = services
+        theirs = services[1]
         sockets = (theirs.var / "run" / "sockets").read_text().strip()
-        answer = subprocess.run(["test", "-x", sockets], user=accounts[0], group=accounts[0], extra_groups=[], cwd="/", check=False)
+        answer = subprocess.run(
+            ["test", "-x", sockets], user=accounts[0], group=accounts[0], extra_groups=[], cwd="/", check=False
+        )
         assert answer.returncode != 0
         for service in services:
             service.process.send_signal(signal.SIGINT)

@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -19,8 +19,7 @@ def test_a_port_is_a_number(text):
 
 
 def test_a_full_disk(tmp_path, monkeypatch):
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12, 499 * 1024**2))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=499 * 1024**2))
     with pytest.raises(CannotStart, match="Only 499 MB are free"):
         preflight.check_disk(tmp_path)
 
@@ -101,7 +100,9 @@ def test_a_killed_server_keeps_what_it_acknowledged(tmp_path):
         assert broker == ""
         with psycopg.connect(database) as connection:
             connection.execute("CREATE TABLE kept (at int)")
-        pid = int((place.Path((tmp_path / "run" / "servers").read_text().strip()) if (tmp_path / "run" / "servers").exists() else tmp_path).joinpath("postgres", "postmaster.pid").read_text().split()[0])
+        note = tmp_path / "run" / "servers"
+        home = Path(note.read_text().strip()) if note.exists() else tmp_path
+        pid = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
         os.kill(pid, 9)
     with embedded.serve(tmp_path, redis=False) as (database, _), psycopg.connect(database) as connection:
         connection.execute("SELECT at FROM kept")

@@ -1,0 +1,89 @@
+"""The sequencer and the verifier as an operator runs them: processes of their own."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from keyring.keys import store
+from ledger.append import append
+from ledger.folder import folder_of
+from ledger.models import Entry, Pending
+from ledger.publish import publish
+from ledger.sequence import sequence
+from ledger.signing import open_log
+
+PROJECT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def origin(committed):
+    now = timezone.now()
+    name = f"test.local/{uuid.uuid4().hex}"
+    store().make("tenant:tests", now=now)
+    open_log(origin=name, now=now)
+    return name
+
+
+def add(origin):
+    return append(origin=origin, kind="test.happened", actor="a", payload={}, holder="tenant:tests", now=timezone.now())
+
+
+def start(database):
+    url = os.environ["DATABASE_URL"].replace("/consonant?", f"/{database}?")
+    return subprocess.Popen([sys.executable, "manage.py", "sequence"], cwd=PROJECT, env={**os.environ, "DATABASE_URL": url})
+
+
+def wait_until(true, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_the_sequencer_killed_again_and_again(committed, origin):
+    refs = []
+    for _ in range(4):
+        process = start(committed)
+        refs += [add(origin) for _ in range(20)]
+        wait_until(lambda: Entry.objects.count() > len(refs) - 20)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    process = start(committed)
+    refs.append(add(origin))
+    wait_until(lambda: Entry.objects.count() == len(refs) and not Pending.objects.exists())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
+    assert set(Entry.objects.values_list("ref", flat=True)) == set(refs)
+    publish(origin=origin, now=timezone.now())
+    call_command("verify_log", origin=origin, stdout=io.StringIO())
+    connection.close()
+
+
+def test_verify_log_says_what_is_wrong(origin):
+    for _ in range(3):
+        add(origin)
+    sequence(origin=origin)
+    publish(origin=origin, now=timezone.now())
+    out = io.StringIO()
+    call_command("verify_log", stdout=out)
+    assert f"{origin}\n  ok: " in out.getvalue()
+    bundle = folder_of(origin) / "tile" / "entries" / "000.p" / "3"
+    data = bytearray(bundle.read_bytes())
+    data[data.index(b'"kind":"test') + 9] ^= 1
+    bundle.write_bytes(data)
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="does not verify"):
+        call_command("verify_log", stdout=out)
+    assert "error: entry.changed 0" in out.getvalue()
+    with pytest.raises(CommandError, match="no such log"):
+        call_command("verify_log", origin="nobody/knows")
