@@ -13,6 +13,7 @@ from deploy.errors import CannotStart
 
 MIN_FREE_BYTES = 500 * 1024 * 1024
 FOLDERS = ("run", "log", "secrets")
+MAX_VAR_BYTES = 450  # SQLite, which keeps the keys, opens no path beyond 512 bytes
 PORT_PATIENCE = 3.0
 END_PATIENCE = 30.0
 
@@ -48,6 +49,11 @@ def check_port(port: int) -> None:
 
 def make_var(var: Path) -> None:
     """Make the folder of state and the folders that starting needs; raise where that cannot be."""
+    if (length := len(os.fsencode(var))) > MAX_VAR_BYTES:
+        raise CannotStart(
+            f"The path of the service's state is {length} bytes long and the key store takes {MAX_VAR_BYTES}: "
+            "move the project to a shorter one, or name another folder with CONSONANT_VAR."
+        )
     if var.exists() and not var.is_dir():
         raise CannotStart(
             f"{var} is not a folder, and the service keeps its state there: move it away and start again."

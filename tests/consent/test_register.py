@@ -27,7 +27,10 @@ def test_create_app(client):
     app = App.objects.get()
     assert (app.name, app.tenant.name, app.client_id) == ("Talker", "Acme", said["client_id"])
     assert said["client_secret"] not in app.client_secret
-    assert set(Notice.objects.values_list("locale", "purpose_id")) == {("en", "text-to-speech"), ("zh-hans", "text-to-speech")}
+    assert set(Notice.objects.values_list("locale", "purpose_id")) == {
+        ("en", "text-to-speech"),
+        ("zh-hans", "text-to-speech"),
+    }
     assert Log.objects.get().origin == "consonant.local/acme"
     assert kinds() == ["app.registered"]
     token = client.post("/oauth/token", {"grant_type": "client_credentials", "scope": "consent record", **said})
@@ -46,7 +49,20 @@ def test_an_unknown_purpose_makes_nothing():
 def test_every_notice_answers_the_same_questions_in_both_languages(purpose):
     english, chinese = texts(purpose=purpose, app="Talker", operator="Acme")
     assert (english.locale, chinese.locale) == ("en", "zh-hans")
-    questions = "title who what why kept voiceprint stored deleted other_use withdraw fallback statement".split()
+    questions = [
+        "title",
+        "who",
+        "what",
+        "why",
+        "kept",
+        "voiceprint",
+        "stored",
+        "deleted",
+        "other_use",
+        "withdraw",
+        "fallback",
+        "statement",
+    ]
     for text in (english, chinese):
         assert sorted(text.body) == sorted(questions)
         assert all(text.body.values())

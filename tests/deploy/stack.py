@@ -57,8 +57,9 @@ class Service:
         self._reader.start()
 
     def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line.rstrip("\n"))
 
     @property
     def said(self):
@@ -87,7 +88,7 @@ class Service:
                 continue
             try:
                 text = (
-                    f"{os.readlink(entry / 'cwd')}\0"
+                    f"{(entry / 'cwd').readlink()}\0"
                     + (entry / "cmdline").read_text(errors="replace")
                     + "\0"
                     + (entry / "environ").read_text(errors="replace")
@@ -145,3 +146,5 @@ class Service:
                 self.process.kill()
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self._reader.join(timeout=5)

@@ -101,6 +101,21 @@ def test_killed_parent_ends_the_service(var):
         service.end()
 
 
+def test_a_terminal_that_hangs_up_ends_the_service_though_only_its_leader_is_told(var):
+    """As after `ssh -t host make run`: the leader waits for the service and passes nothing on."""
+    leader = "import os, pty, signal, subprocess, sys; pid, fd = pty.fork()\n"
+    leader += (
+        "if pid == 0: signal.signal(signal.SIGHUP, signal.SIG_IGN); sys.exit(subprocess.run(sys.argv[1:]).returncode)\n"
+    )
+    leader += "for line in os.fdopen(fd, closefd=False): print(line.strip(), flush=True); line.startswith('ready in') and os.close(fd)"
+    service = Service(var, prefix=[sys.executable, "-c", leader])
+    try:
+        service.wait_ready()
+        service.wait_gone()
+    finally:
+        service.end()
+
+
 def test_stopped_while_it_starts_it_leaves_nothing(var):
     service = Service(var)
     try:
@@ -148,7 +163,7 @@ def clone(target):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers need an account of their own")
 def test_root_runs_a_clone_in_a_closed_folder_of_a_long_path(tmp_path):
     tmp_path.chmod(0o700)
-    folder = tmp_path.joinpath(*["a folder whose name is long " * 7] * 4) / "clone"
+    folder = tmp_path.joinpath(*["a folder whose name is long " * 5] * 2) / "clone"
     folder.parent.mkdir(parents=True)
     clone(folder)
     service = Service(folder / "var", project=folder, default_var=True)

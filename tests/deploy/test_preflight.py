@@ -36,6 +36,11 @@ def test_a_folder_that_is_a_file(tmp_path):
         preflight.make_var(tmp_path)
 
 
+def test_a_path_that_the_key_store_cannot_open(tmp_path):
+    with pytest.raises(CannotStart, match="bytes long and the key store takes 450"):
+        preflight.make_var(tmp_path.joinpath(*["long" * 30] * 4))
+
+
 def test_a_parent_that_is_a_file(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CannotStart, match="cannot be written by this account: not a directory"):

@@ -1,0 +1,304 @@
+"""Bad input gets a problem document (RFC 9457) with the right status, and changes nothing."""
+
+import io
+import secrets
+import time
+import uuid
+import wave
+
+import httpx
+import pytest
+
+PROBLEM = "application/problem+json"
+
+
+def tone(*, seconds: float, rate: int) -> bytes:
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        frame = bytes(range(0, 256, 2)) * 2
+        file.writeframes((frame * (int(seconds * rate * 2) // len(frame) + 1))[: int(seconds * rate) * 2])
+    return made.getvalue()
+
+
+def is_problem(response, status, reason=None):
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"].startswith(PROBLEM)
+    said = response.json()
+    assert said["status"] == status
+    assert {"type", "title", "detail"} <= said.keys()
+    assert said.get("reason") == reason or reason is None
+    return said
+
+
+@pytest.fixture(scope="module")
+def app(stack):
+    return stack.app()
+
+
+@pytest.fixture(scope="module")
+def other_app(stack):
+    return stack.app(stack.create_app("Other Booth", "other"))
+
+
+@pytest.fixture(scope="module")
+def speaker(stack):
+    return stack.speaker()
+
+
+@pytest.fixture(scope="module")
+def new_grant(app, speaker):
+    def make(choice="term"):
+        asked = app.ask(f"guest-{secrets.token_hex(8)}")
+        speaker.answer(asked["url"], choice)
+        return app.answer(asked["id"])["grant"]["id"]
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def session(app, new_grant):
+    return app.open_session(new_grant()).json()["id"]
+
+
+@pytest.fixture(scope="module")
+def artifact(app, session, clips):
+    return app.upload(session, clips["slt-1"]).json()["id"]
+
+
+CALLS = [
+    ("POST", "/api/v1/consent-requests"),
+    ("GET", f"/api/v1/consent-requests/{uuid.uuid4()}"),
+    ("POST", "/api/v1/sessions"),
+    ("DELETE", f"/api/v1/sessions/{uuid.uuid4()}"),
+    ("POST", "/api/v1/uploads"),
+    ("GET", f"/api/v1/artifacts/{uuid.uuid4()}"),
+    ("GET", f"/api/v1/artifacts/{uuid.uuid4()}/content"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS, ids=[f"{method} {path.split('/')[3]}" for method, path in CALLS])
+@pytest.mark.parametrize("token", [None, "x", "🔑".encode(), "A" * 5000], ids=["none", "garbage", "bytes", "long"])
+def test_no_token_or_a_foreign_one(stack, method, path, token):
+    said = {} if token is None else {"Authorization": b"Bearer " + (token if isinstance(token, bytes) else token.encode())}
+    with stack.unchanged(), stack.service().client() as client:
+        response = client.request(method, path, headers=said)
+    is_problem(response, 401)
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_wrong_client_secret_gets_no_token(stack):
+    login = {**stack.service().logins["app"], "client_secret": "x" * 40}
+    with stack.unchanged(), stack.service().client() as client:
+        response = client.post(
+            "/oauth/token", data={"grant_type": "client_credentials"}, auth=(login["client_id"], login["client_secret"])
+        )
+    assert response.status_code == 401
+    assert response.json()["error"] == "invalid_client"
+
+
+def test_a_token_without_the_scope(stack, app, session, artifact, clips):
+    narrow = stack.app()
+    narrow.authenticate("consent")
+    with stack.unchanged():
+        is_problem(narrow.upload(session, clips["slt-1"]), 403)
+        is_problem(narrow.content(artifact), 403)
+    narrow.authenticate("record")
+    with stack.unchanged():
+        is_problem(narrow.open_session(str(uuid.uuid4())), 403)
+
+
+def test_a_closed_session(stack, app, new_grant, clips):
+    session = app.open_session(new_grant()).json()["id"]
+    assert app.http.delete(f"/api/v1/sessions/{session}").status_code == 204
+    with stack.unchanged(refusals=1):
+        is_problem(app.upload(session, clips["slt-1"]), 403, "session_ended")
+
+
+def test_a_session_that_never_was(stack, app, clips):
+    with stack.unchanged():
+        is_problem(app.upload(str(uuid.uuid4()), clips["slt-1"]), 404)
+
+
+def test_what_is_another_apps(stack, app, other_app, new_grant, session, artifact, clips):
+    grant = new_grant()
+    asked = app.ask(f"guest-{secrets.token_hex(8)}")
+    with stack.unchanged():
+        is_problem(other_app.http.get(f"/api/v1/artifacts/{artifact}"), 404)
+        is_problem(other_app.content(artifact), 404)
+        is_problem(other_app.open_session(grant), 404)
+        is_problem(other_app.upload(session, clips["slt-1"]), 404)
+        is_problem(other_app.http.delete(f"/api/v1/sessions/{session}"), 404)
+        is_problem(other_app.http.get(f"/api/v1/consent-requests/{asked['id']}"), 404)
+    assert app.content(artifact).content == clips["slt-1"]
+
+
+CLIP = tone(seconds=2, rate=16_000)
+AUDIO = {
+    "11 s": (tone(seconds=11, rate=16_000), "too_long"),
+    "10.1 s": (tone(seconds=10.1, rate=16_000), "too_long"),
+    "8 kHz": (tone(seconds=2, rate=8_000), "sample_rate_too_low"),
+    "text": (b"this is not audio " * 1000, "not_audio"),
+    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(4000), "not_audio"),
+    "program": (b"\x7fELF" + bytes(4000), "not_audio"),
+    "empty": (b"", "empty"),
+    "header alone": (CLIP[:44], "not_audio"),
+    "half a header": (CLIP[:20], "not_audio"),
+    "truncated": (CLIP[: len(CLIP) // 2], "not_audio"),
+    "one byte short": (CLIP[:-1], "not_audio"),
+    "no frames": (tone(seconds=0, rate=16_000), "not_audio"),
+    "15 MB of noise": (secrets.token_bytes(15 * 1024 * 1024), "not_audio"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), AUDIO.values(), ids=AUDIO.keys())
+def test_audio_that_may_not_be_taken(stack, app, session, data, reason):
+    with stack.unchanged():
+        is_problem(app.upload(session, data), 422, reason)
+
+
+def test_ten_seconds_are_taken(app, session):
+    assert app.upload(session, tone(seconds=10, rate=16_000), ttl="PT2S").status_code == 201
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
+def test_100_mb_are_refused_at_once(stack, app, session, declared):
+    head = f'--b\r\nContent-Disposition: form-data; name="session"\r\n\r\n{session}\r\n--b\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'.encode()
+    sent = 0
+
+    def body():
+        nonlocal sent
+        yield head
+        for _ in range(1600):
+            sent += 65_536
+            yield bytes(65_536)
+        yield b"\r\n--b--\r\n"
+
+    size = {"Content-Length": str(len(head) + 1600 * 65_536 + 9)} if declared else {}
+    headers = {"Content-Type": "multipart/form-data; boundary=b", **size}
+    began = time.monotonic()
+    with stack.unchanged():
+        try:
+            response = app.http.post("/api/v1/uploads", content=body(), headers=headers)
+        except httpx.TransportError:
+            assert sent < 1600 * 65_536  # the service closed the connection long before the end
+        else:
+            assert response.status_code in {400, 411, 413, 422}
+            is_problem(response, 413 if declared else response.status_code)
+    assert time.monotonic() - began < 5
+    assert app.http.get("/readyz").status_code == 200
+
+
+def test_a_withdrawn_grant(stack, app, speaker, new_grant, clips):
+    grant = new_grant()
+    session = app.open_session(grant).json()["id"]
+    speaker.withdraw(grant)
+    with stack.unchanged(refusals=2):
+        assert is_problem(app.open_session(grant), 403, "consent_withdrawn")["cure"]
+        is_problem(app.upload(session, clips["slt-1"]), 403, "consent_withdrawn")
+
+
+def test_a_grant_for_one_use_that_was_used(stack, app, new_grant, clips):
+    grant = new_grant("once")
+    session = app.open_session(grant).json()["id"]
+    with stack.unchanged(refusals=1):
+        is_problem(app.open_session(grant), 403, "uses_exhausted")
+    assert app.upload(session, clips["slt-2"], ttl="PT2S").status_code == 201
+    with stack.unchanged(refusals=1):
+        is_problem(app.upload(session, clips["slt-2"], ttl="PT2S"), 403, "operation_spent")
+
+
+ASK = {"subject_ref": "guest", "purpose": "voice-cloning", "operations": ["upload"], "term": "P1D"}
+ASKED = {
+    "array": [ASK],
+    "string": "ask",
+    "number": 7,
+    "null": None,
+    "nothing": {},
+    "no user": {**ASK, "subject_ref": ""},
+    "user is a list": {**ASK, "subject_ref": ["guest"]},
+    "user has a null byte": {**ASK, "subject_ref": "a\0b"},
+    "user has half a character": {**ASK, "subject_ref": "\ud800"},
+    "state has half a character": {**ASK, "state": "\udfff"},
+    "user too long": {**ASK, "subject_ref": "x" * 201},
+    "purpose unknown": {**ASK, "purpose": "world-peace"},
+    "purpose undeclared": {**ASK, "purpose": "text-to-speech"},
+    "no operation": {**ASK, "operations": []},
+    "operation unknown": {**ASK, "operations": ["sing"]},
+    "operation undeclared": {**ASK, "operations": ["combine"]},
+    "operation is a map": {**ASK, "operations": [{}]},
+    "operations are a map": {**ASK, "operations": {"upload": True}},
+    "term of words": {**ASK, "term": "for ever"},
+    "term of zero": {**ASK, "term": "PT0S"},
+    "term negative": {**ASK, "term": "-P1D"},
+    "term too long": {**ASK, "term": "P367D"},
+    "term past all calendars": {**ASK, "term": "P999999999999D"},
+    "term a number": {**ASK, "term": 30},
+    "return to a script": {**ASK, "return_url": "javascript:alert(1)"},
+    "return in the clear": {**ASK, "return_url": "http://example.org/"},
+}
+
+
+@pytest.mark.parametrize("body", ASKED.values(), ids=ASKED.keys())
+def test_a_consent_request_of_an_unknown_shape(stack, app, body):
+    with stack.unchanged():
+        is_problem(app.http.post("/api/v1/consent-requests", json=body), 422)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b'{"a":' * 20_000, "application/json", 400),
+        (b"{}", "text/plain", 415),
+        (b"<a/>", "application/xml", 415),
+        (b"[" + b"1," * 1_000_000 + b"1]", "application/json", 413),
+    ],
+    ids=["broken", "not UTF-8", "deep", "text", "xml", "2 MB"],
+)
+def test_a_body_that_is_no_json(stack, app, body, kind, status):
+    with stack.unchanged():
+        is_problem(app.http.post("/api/v1/consent-requests", content=body, headers={"Content-Type": kind}), status)
+
+
+@pytest.mark.parametrize(
+    "body", [[], {}, {"grant": "x"}, {"grant": None}, {"grant": [str(uuid.uuid4())]}], ids=str
+)
+def test_a_session_request_of_an_unknown_shape(stack, app, body):
+    with stack.unchanged():
+        is_problem(app.http.post("/api/v1/sessions", json=body), 422)
+
+
+@pytest.mark.parametrize("ttl", ["8", "PT0S", "-PT8S", "P", "soon", "P999999999999D"])
+def test_a_time_to_live_that_is_none(stack, app, session, clips, ttl):
+    with stack.unchanged():
+        form = {"session": session, "ttl": ttl}
+        is_problem(app.http.post("/api/v1/uploads", data=form, files={"audio": clips["slt-1"]}), 422)
+
+
+def test_an_upload_of_an_unknown_shape(stack, app, session, clips):
+    with stack.unchanged():
+        is_problem(app.http.post("/api/v1/uploads", files={"audio": clips["slt-1"]}), 422)
+        is_problem(app.http.post("/api/v1/uploads", data={"session": session}, files={"sound": clips["slt-1"]}), 422)
+        is_problem(app.http.post("/api/v1/uploads", data={"session": "x"}, files={"audio": clips["slt-1"]}), 422)
+        is_problem(app.http.post("/api/v1/uploads", json={"session": session}), 415)
+        form = {"Content-Type": "multipart/form-data"}
+        is_problem(app.http.post("/api/v1/uploads", content=b"--b\r\n", headers=form), 400)
+
+
+def test_a_digest_that_is_offered_is_not_taken(app, session, clips):
+    form = {"session": session, "ttl": "PT2S", "sha256": "0" * 64}
+    response = app.http.post("/api/v1/uploads", data=form, files={"audio": clips["slt-1"]})
+    assert response.status_code == 201
+    assert "sha256" not in response.json()
+
+
+def test_entries_that_are_not_there(stack):
+    with stack.unchanged(), stack.service().client() as client:
+        is_problem(client.get(f"/api/v1/entries/{uuid.uuid4()}"), 404)
+        is_problem(client.get(f"/api/v1/entries/{uuid.uuid4()}/proof", headers={"Prefer": "wait=1"}), 404)
+        for path in ("consonant.local/demo/tile/0/../../../secrets/kek", "consonant.local/demo/tile/0/%2e%2e", "x/checkpoint"):
+            assert client.get(f"/log/{path}").status_code == 404
