@@ -12,6 +12,7 @@ from typing import IO
 from deploy.errors import CannotStart
 
 MIN_FREE_BYTES = 500 * 1024 * 1024
+FULL_BYTES = 8 * 1024 * 1024
 FOLDERS = ("run", "log", "secrets")
 MAX_VAR_BYTES = 450  # SQLite, which keeps the keys, opens no path beyond 512 bytes
 PORT_PATIENCE = 3.0
@@ -90,6 +91,11 @@ def check_disk(folder: Path) -> None:
         raise CannotStart(
             f"Only {free // 1024**2} MB are free on the disk of {folder}, and the service needs 500 MB: free some space and start again."
         )
+
+
+def is_full(folder: Path) -> bool:
+    """Say whether the disk is so full that a program which has ended most likely ended for it."""
+    return shutil.disk_usage(folder).free < FULL_BYTES
 
 
 def take_lock(var: Path) -> IO[str]:

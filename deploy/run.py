@@ -22,7 +22,7 @@ from types import FrameType
 
 from deploy import child, embedded, preflight, steps
 from deploy.child import Program, die_with_parent
-from deploy.errors import DISK_FULL, CannotStart, ProgramFailed, is_disk_full
+from deploy.errors import DISK_FULL, CannotStart, ProgramFailed, is_disk_full, says_disk_full
 from deploy.place import settle
 from deploy.supervised import Supervisor
 
@@ -216,15 +216,17 @@ def main() -> int:
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, _on_signal)
     os.umask(0o077)
+    var = Path(os.environ.get("CONSONANT_VAR") or PROJECT / "var").absolute()
     try:
         die_with_parent(parent=os.getppid(), death_signal=signal.SIGTERM)
         port = preflight.port_from(os.environ.get("PORT") or "8000")
-        run(var=Path(os.environ.get("CONSONANT_VAR") or PROJECT / "var").absolute(), port=port, began=began)
+        run(var=var, port=port, began=began)
     except Stop:
         say("Stopped")
         return 0
     except ProgramFailed as error:
-        return _fail(f"{error}", error.tail)
+        full = says_disk_full(error.tail) or preflight.is_full(var)
+        return _fail(DISK_FULL) if full else _fail(f"{error}", error.tail)
     except CannotStart as error:
         return _fail(f"{error}")
     except OSError as error:

@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po
 
 from deploy.child import Program
 from deploy.embedded import start
-from deploy.errors import DISK_FULL, ProgramFailed, says_disk_full
+from deploy.errors import ProgramFailed
 from deploy.place import Say
 
 STEPS = {
@@ -70,6 +70,4 @@ def carry_out(*, listing: Path, log: Path, environment: dict[str, str], say: Say
             with log.open("rb") as output:
                 output.seek(before, os.SEEK_SET)
                 lines = output.read().decode(errors="replace").splitlines()[-20:]
-            raise ProgramFailed(
-                DISK_FULL if says_disk_full(lines) else f"`manage.py {name}` failed. The end of {log}:", lines
-            )
+            raise ProgramFailed(f"`manage.py {name}` failed. The end of {log}:", lines)

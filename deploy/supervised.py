@@ -23,7 +23,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from deploy.child import Program, adopt_orphans
 from deploy.embedded import start
-from deploy.errors import DISK_FULL, ProgramFailed, says_disk_full
+from deploy.errors import ProgramFailed
 
 SERVERS = ("postgres", "redis")
 STOP_SECONDS = 25.0
@@ -146,12 +146,9 @@ class Supervisor:
         failed = {"FATAL"} if patient else {"FATAL", "BACKOFF", "EXITED"}
         for row in states:
             if row["statename"] in failed:
-                lines = self.tail(row["name"])
                 raise ProgramFailed(
-                    DISK_FULL
-                    if says_disk_full(lines)
-                    else f"{row['name']} does not run. The end of {self._var / 'log' / row['name']}.log:",
-                    lines,
+                    f"{row['name']} does not run. The end of {self._var / 'log' / row['name']}.log:",
+                    self.tail(row["name"]),
                 )
 
     def all_run(self) -> bool:

@@ -11,6 +11,7 @@ import soundfile
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
+from django.test.utils import setup_databases, teardown_databases
 from django.utils import timezone
 
 from tests.factories import SECRET, AppFactory, TenantFactory, UserFactory
@@ -41,6 +42,16 @@ def _quick_passwords(settings):
 @pytest.fixture
 def now():
     return timezone.now()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker):
+    """The migrated test database, also for tests that have only a copy of it (pytest-django's own fixture looks at its marks alone)."""
+    with django_db_blocker.unblock():
+        databases = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(databases, verbosity=0)
 
 
 @pytest.fixture

@@ -167,10 +167,13 @@ class Stack:
         speaker.visit("/apps/")
         return speaker
 
-    def manage(self, *arguments: str) -> str:
+    def run_manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command as a second terminal does: the running service's addresses come from its folder."""
         command = [sys.executable, "manage.py", *arguments]
-        environment = {**self.environment, "CONSONANT_MODE": "local"}
-        done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False)
+
+    def manage(self, *arguments: str) -> str:
+        done = self.run_manage(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
