@@ -16,11 +16,12 @@ def bind(*, app: App, reference: bytes, user: User, now: datetime) -> Subject:
     Raises:
         BoundToAnother: It is tied to somebody else.
     """
-    binding, _ = Binding.objects.get_or_create(
-        app=app,
-        reference=reference,
-        defaults={"subject": _subject(tenant=app.tenant, user=user, now=now), "bound_at": now},
-    )
+    binding = Binding.objects.select_related("subject__tenant").filter(app=app, reference=reference).first()
+    if binding is None:
+        subject = _subject(tenant=app.tenant, user=user, now=now)
+        binding, _ = Binding.objects.get_or_create(
+            app=app, reference=reference, defaults={"subject": subject, "bound_at": now}
+        )
     if binding.subject.user_id != user.id:
         raise BoundToAnother
     return binding.subject

@@ -99,17 +99,20 @@ def live_sessions_of(*, user: User, now: datetime) -> QuerySet[Session]:
 
 
 def records_of(*, user: User, limit: int = 50, before: datetime | None = None) -> list[Record]:
-    """Return the entries about a person, newest first, opened with their keys; what was shredded is not there any more."""
+    """Return the entries about a person, newest first, opened with their keys; about `limit` of them. What was shredded is not there."""
     holders = [
         name for subject in Subject.objects.filter(user=user) for name in (subject.key_name, subject.evidence_name)
     ]
-    openings = Opening.objects.filter(holder__in=holders).order_by("-at", "-ref")
+    openings = Opening.objects.filter(holder__in=holders).order_by("-at")
     if before:
         openings = openings.filter(at__lt=before)
-    opened = [(opening, payload) for opening in openings[:limit] if (payload := _payload(opening)) is not None]
+    page = list(openings[:limit])
+    if page:  # entries of one moment belong together: the next page starts before it
+        page = [opening for opening in page if opening.at > page[-1].at] + list(openings.filter(at=page[-1].at))
+    opened = [(opening, payload) for opening in page if (payload := _payload(opening)) is not None]
     places = places_of(refs=[opening.ref for opening, _ in opened])
     apps = App.objects.in_bulk({payload["app"] for _, payload in opened if "app" in payload})
-    return [
+    records = [
         Record(
             ref=opening.ref,
             origin=opening.log_id,
@@ -122,6 +125,8 @@ def records_of(*, user: User, limit: int = 50, before: datetime | None = None) -
         )
         for opening, payload in opened
     ]
+    waiting = max((place.index for place in places.values()), default=0) + 1
+    return sorted(records, key=lambda r: (r.at, waiting if r.index is None else r.index), reverse=True)
 
 
 def _payload(opening: Opening) -> dict[str, Any] | None:

@@ -21,6 +21,10 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
     choices: list[tuple[str, str]] = field(default_factory=list)
 
+    def answers(self) -> set[str]:
+        """Return every value that a person can send with it."""
+        return {*self.fields.values(), *(value for _, value in self.choices)} if self.method == "post" else set()
+
     def click(self, answer: str = "") -> dict[str, str]:
         """Return what is sent when the person chooses `answer`, or presses the only button."""
         if not answer or answer in self.fields.values():
@@ -81,9 +85,13 @@ class Page(HTMLParser):
                 return form
         raise NoSuchForm(part)
 
+    def has_form_with(self, answer: str) -> bool:
+        """Say whether a person can answer `answer` here."""
+        return any(answer in form.answers() for form in self.forms)
+
     def form_with(self, answer: str) -> Form:
         """Return the form in which a person can answer `answer`."""
         for form in self.forms:
-            if form.method == "post" and answer in [*(value for _, value in form.choices), *form.fields.values()]:
+            if answer in form.answers():
                 return form
         raise NoSuchForm(answer)

@@ -98,7 +98,9 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         own = {"DATABASE_URL", "CELERY_BROKER_URL", "PORT", "DJANGO_SETTINGS_MODULE"}
-        kept = {name: value for name, value in os.environ.items() if name not in own and not name.startswith("CONSONANT_")}
+        kept = {
+            name: value for name, value in os.environ.items() if name not in own and not name.startswith("CONSONANT_")
+        }
         return {
             **kept,
             "CONSONANT_VAR": str(self.var),
@@ -202,7 +204,9 @@ class Stack:
 
     def keys(self) -> dict[str, bytes]:
         """Names and wrapped keys of the key store."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.var}/keys/keys.sqlite3?mode=ro", uri=True, timeout=30)) as store:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.var}/keys/keys.sqlite3?mode=ro", uri=True, timeout=30)
+        ) as store:
             return dict(store.execute("SELECT name, wrapped FROM key"))
 
     def artifact_keys(self) -> set[str]:

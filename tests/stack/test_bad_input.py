@@ -83,7 +83,9 @@ CALLS = [
 @pytest.mark.parametrize(("method", "path"), CALLS, ids=[f"{method} {path.split('/')[3]}" for method, path in CALLS])
 @pytest.mark.parametrize("token", [None, "x", "🔑".encode(), "A" * 5000], ids=["none", "garbage", "bytes", "long"])
 def test_no_token_or_a_foreign_one(stack, method, path, token):
-    said = {} if token is None else {"Authorization": b"Bearer " + (token if isinstance(token, bytes) else token.encode())}
+    said = (
+        {} if token is None else {"Authorization": b"Bearer " + (token if isinstance(token, bytes) else token.encode())}
+    )
     with stack.unchanged(), stack.service().client() as client:
         response = client.request(method, path, headers=said)
     is_problem(response, 401)
@@ -267,9 +269,7 @@ def test_a_body_that_is_no_json(stack, app, body, kind, status):
         is_problem(app.http.post("/api/v1/consent-requests", content=body, headers={"Content-Type": kind}), status)
 
 
-@pytest.mark.parametrize(
-    "body", [[], {}, {"grant": "x"}, {"grant": None}, {"grant": [str(uuid.uuid4())]}], ids=str
-)
+@pytest.mark.parametrize("body", [[], {}, {"grant": "x"}, {"grant": None}, {"grant": [str(uuid.uuid4())]}], ids=str)
 def test_a_session_request_of_an_unknown_shape(stack, app, body):
     with stack.unchanged():
         is_problem(app.http.post("/api/v1/sessions", json=body), 422)
@@ -303,5 +303,9 @@ def test_entries_that_are_not_there(stack):
     with stack.unchanged(), stack.service().client() as client:
         is_problem(client.get(f"/api/v1/entries/{uuid.uuid4()}"), 404)
         is_problem(client.get(f"/api/v1/entries/{uuid.uuid4()}/proof", headers={"Prefer": "wait=1"}), 404)
-        for path in ("consonant.local/demo/tile/0/../../../secrets/kek", "consonant.local/demo/tile/0/%2e%2e", "x/checkpoint"):
+        for path in (
+            "consonant.local/demo/tile/0/../../../secrets/kek",
+            "consonant.local/demo/tile/0/%2e%2e",
+            "x/checkpoint",
+        ):
             assert client.get(f"/log/{path}").status_code == 404

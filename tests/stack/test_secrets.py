@@ -13,7 +13,11 @@ from keyring.seal import unseal
 
 def writings(value: bytes) -> set[str]:
     """How bytes can stand in a text: as they are, in hex (bytea too), in base64."""
-    written = {value.hex(), base64.b64encode(value).decode().rstrip("="), base64.urlsafe_b64encode(value).decode().rstrip("=")}
+    written = {
+        value.hex(),
+        base64.b64encode(value).decode().rstrip("="),
+        base64.urlsafe_b64encode(value).decode().rstrip("="),
+    }
     text = value.decode(errors="replace").strip()
     return written | ({text} if text.isprintable() and len(text) >= 8 else set())
 
@@ -93,7 +97,9 @@ def test_no_person_behind_a_reference_in_the_ledgers_tables(stack, dump):
     users = [str(found) for (found,) in stack.sql("SELECT id FROM accounts_user")]
     assert not [found for found in users for rows in ledger.values() if found in rows]
     subjects = [str(found) for (found,) in stack.sql("SELECT id FROM consent_subject")]
-    assert not [found for found in subjects for table, rows in ledger.items() if table != "ledger_opening" and found in rows]
+    assert not [
+        found for found in subjects for table, rows in ledger.items() if table != "ledger_opening" and found in rows
+    ]
 
 
 def test_no_key_material(stack, dump):
@@ -111,7 +117,9 @@ def secret_words(stack) -> dict[str, bytes]:
     for path in (stack.var / "secrets").iterdir():
         if path.name == "demo.json":
             for who, login in json.loads(path.read_text()).items():
-                words |= {f"{who} {name}": text.encode() for name, text in login.items() if name not in {"email", "client_id"}}
+                words |= {
+                    f"{who} {name}": text.encode() for name, text in login.items() if name not in {"email", "client_id"}
+                }
         else:
             words[path.name] = path.read_bytes()
     return words
