@@ -40,7 +40,6 @@ from consent.errors import (
 from consent.machine import WITHDRAWABLE
 from consent.models import ConsentRequest
 from consent.queries import (
-    Record,
     binding_of,
     grants_of,
     live_sessions_of,
@@ -148,7 +147,10 @@ def withdraw(request: SignedIn, grant_id: uuid.UUID) -> HttpResponse:
 def records(request: SignedIn) -> HttpResponse:
     """Show the entries about the person, newest first, a page at a time."""
     before = _time_of(request.GET.get("before"))
-    page, older = _page(records_of(user=request.user, limit=RECORDS_A_PAGE + 1, before=before))
+    page = records_of(user=request.user, limit=RECORDS_A_PAGE, before=before)
+    # Entries of one moment stay together on a page, so the next page begins before this one's last moment.
+    last = page[-1].at if page else None
+    older = last if last and records_of(user=request.user, limit=1, before=last) else None
     return render(
         request,
         "portal/records.html",
@@ -171,15 +173,6 @@ def _time_of(said: str | None) -> datetime | None:
     if said and (at is None or at.tzinfo is None):
         raise Http404
     return at
-
-
-def _page(found: list[Record]) -> tuple[list[Record], datetime | None]:
-    """Cut one page off, between two moments: entries of one moment stay together, for the next page begins before it."""
-    if len(found) <= RECORDS_A_PAGE:
-        return found, None
-    cut = found[RECORDS_A_PAGE].at
-    page = [record for record in found if record.at > cut] or found
-    return page, page[-1].at
 
 
 @never_cache

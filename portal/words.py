@@ -68,7 +68,12 @@ def operations(codes: list[str]) -> str:
     """Return several operations as one phrase, in the order in which they happen."""
     order = list(_OPERATIONS)
     known = sorted(codes, key=lambda code: order.index(code) if code in order else len(order))
-    return str(_(", ")).join(operation(code) for code in known)
+    return listed([operation(code) for code in known])
+
+
+def listed(items: list[str]) -> str:
+    """Join items as the language does."""
+    return _(", ").join(items)
 
 
 def term(span: timedelta) -> str:

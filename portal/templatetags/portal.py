@@ -34,6 +34,12 @@ def operations(codes: list[str]) -> str:
 
 
 @register.filter
+def listed(items: list[str]) -> str:
+    """Join items."""
+    return words.listed(items)
+
+
+@register.filter
 def term(span: timedelta) -> str:
     """Say a length of time."""
     return words.term(span)

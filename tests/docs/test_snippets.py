@@ -4,8 +4,11 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,12 +21,16 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    running = Service(tmp_path_factory.mktemp("docs") / "var")
-    try:
-        yield running.wait_ready()
-    finally:
-        running.end()
+def service():
+    """A running service, in a folder that the servers' account reaches also where this is root."""
+    with tempfile.TemporaryDirectory(prefix="consonant-docs-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        running = Service(Path(folder) / "var")
+        try:
+            yield running.wait_ready()
+        finally:
+            running.end()
+            shutil.rmtree((running.var / "run" / "sockets").read_text().strip(), ignore_errors=True)
 
 
 def carry_out(page, service, choice):
