@@ -5,6 +5,7 @@ PY = .venv/bin/python
 PORT ?= 8000
 TESTS ?= tests
 export PORT PYTHON
+export NO_MKDOCS_2_WARNING = 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help

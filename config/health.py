@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
 from ledger.errors import LedgerError
-from ledger.publish import refuse_if_behind
+from ledger.publish import refuse_if_any_is_behind
 
 
 def _database() -> None:
@@ -26,7 +26,7 @@ def _broker() -> None:
         broker.ensure_connection(max_retries=1, timeout=2)
 
 
-_CHECKS: dict[str, Callable[[], None]] = {"database": _database, "broker": _broker, "logs": refuse_if_behind}
+_CHECKS: dict[str, Callable[[], None]] = {"database": _database, "broker": _broker, "logs": refuse_if_any_is_behind}
 
 
 @never_cache

@@ -1,6 +1,7 @@
 """The one place where errors become HTTP: problem documents (RFC 9457), the same for every API call.
 
-`type` is stable; `detail` is a sentence for a person; a refusal adds `reason` and `cure`. Nothing of the request is echoed.
+`type` is stable; `detail` is a sentence for a person; a refusal adds `reason` and `cure`. Of the request
+nothing is echoed but the value a validator names to the one who sent it.
 """
 
 import uuid
@@ -9,7 +10,9 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.views.defaults import page_not_found
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -35,12 +38,14 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     ledger.errors.EntryUnknown: (404, "entry-unknown"),
     ledger.errors.NotSealed: (404, "entry-not-sealed-yet"),
     ledger.errors.Behind: (503, "log-behind"),
+    keyring.errors.KeyGone: (410, "keys-destroyed"),
     RequestDataTooBig: (413, "body-too-large"),
     Http404: (404, "not-found"),
     PermissionDenied: (403, "not-permitted"),
 }
 _SENTENCES = {
-    RequestDataTooBig: "The body is larger than an upload may be (16 MiB).",
+    RequestDataTooBig: "The body is larger than may be sent here: 16 MiB with a recording, 1 MiB without.",
+    keyring.errors.KeyGone: "The keys of this record have been destroyed.",
     Http404: "There is nothing at this address.",
     PermissionDenied: "This is not permitted.",
 }
@@ -75,6 +80,14 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     return _problem(500, "unexpected", "Something went wrong that should not have.", incident=str(incident))
 
 
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Answer for an address nobody knows: a problem document under /api/, a page elsewhere."""
+    if not request.path.startswith("/api/"):
+        return page_not_found(request, exception)
+    answer = handle(Http404(), {})
+    return JsonResponse(answer.data, status=404, content_type=answer.content_type)
+
+
 def _from_framework(error: exceptions.APIException) -> Response:
     headers = {}
     if getattr(error, "auth_header", None):
@@ -88,7 +101,6 @@ def _from_framework(error: exceptions.APIException) -> Response:
         401: "not-authenticated",
         403: "not-permitted",
         405: "method-not-allowed",
-        406: "not-acceptable",
         415: "unsupported-media-type",
         429: "too-many-requests",
     }

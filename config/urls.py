@@ -4,6 +4,7 @@ from oauth2_provider.views import RevokeTokenView, TokenView
 
 from config.health import alive, ready
 
+handler404 = "config.problems.not_found"
 urlpatterns = [
     path("", include("portal.urls")),
     path("", include("ledger.urls")),

@@ -30,7 +30,10 @@ class DurationField(serializers.Field[timedelta, str, str, Any]):
 
     def to_internal_value(self, data: str) -> timedelta:
         """Parse."""
-        value = parse_duration(data) if isinstance(data, str) and re.match(r"P", data) else None
+        try:
+            value = parse_duration(data) if isinstance(data, str) and data.startswith("P") else None
+        except OverflowError:
+            value = None
         if value is None or value <= timedelta(0):
             raise serializers.ValidationError("An ISO 8601 duration longer than zero is needed, such as P30D or PT8S.")
         return value

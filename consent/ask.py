@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from accounts.models import App
-from consent.enter import enter, enter_for_tenant
+from consent.enter import enter_request
 from consent.errors import OperationUnknown, PurposeUnknown
 from consent.models import Binding, ConsentRequest, Notice
 
@@ -62,12 +62,5 @@ def ask(  # noqa: PLR0913
             return_url=return_url,
             client_state=client_state,
         )
-        binding = Binding.objects.select_related("subject__tenant").filter(app=app, reference=reference).first()
-        payload = {"request": str(request.id), "app": str(app.id), "purpose": purpose, "operations": request.operations}
-        if binding:
-            enter(subject=binding.subject, kind="consent.requested", actor=f"app:{app.id}", payload=payload, now=now)
-        else:
-            enter_for_tenant(
-                tenant=app.tenant, kind="consent.requested", actor=f"app:{app.id}", payload=payload, now=now
-            )
+        enter_request(request=request, kind="consent.requested", actor=f"app:{app.id}", now=now)
     return Asked(request, token)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from accounts.models import Tenant
-from consent.models import Subject
+from consent.models import Binding, ConsentRequest, Subject
 from keyring.keys import store
 from ledger.append import About, append
 from zkp.tag import day_tag, derive, mark, subject_salt
@@ -40,3 +40,18 @@ def enter(*, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any]
 def enter_for_tenant(*, tenant: Tenant, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
     """Append an entry about no person."""
     return append(origin=tenant.origin, kind=kind, actor=actor, payload=payload, holder=tenant.key_name, now=now)
+
+
+def enter_request(*, request: ConsentRequest, kind: str, actor: str, now: datetime) -> uuid.UUID:
+    """Append an entry about a consent request: about the person its app's user is tied to, or about no person while there is none."""
+    payload = {
+        "request": str(request.id),
+        "app": str(request.app_id),
+        "purpose": request.purpose_id,
+        "operations": request.operations,
+    }
+    bindings = Binding.objects.select_related("subject__tenant")
+    binding = bindings.filter(app=request.app_id, reference=bytes(request.reference)).first()
+    if binding:
+        return enter(subject=binding.subject, kind=kind, actor=actor, payload=payload, now=now)
+    return enter_for_tenant(tenant=request.app.tenant, kind=kind, actor=actor, payload=payload, now=now)

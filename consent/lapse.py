@@ -10,6 +10,7 @@ from django.db import transaction
 
 from consent import lock
 from consent.close_session import close, end, exhaust
+from consent.enter import enter_request
 from consent.machine import State
 from consent.models import ConsentRequest, Grant, Session
 
@@ -35,4 +36,15 @@ def lapse(*, now: datetime) -> int:
                 end(grant=grant, state=State.EXPIRED, reason="term_reached", actor="service", now=now)
         ended += 1
     unanswered = ConsentRequest.objects.filter(state=ConsentRequest.State.REQUESTED, expires_at__lte=now)
-    return ended + unanswered.update(state=ConsentRequest.State.EXPIRED)
+    for request_id in unanswered.values_list("id", flat=True)[:BATCH]:
+        with transaction.atomic():
+            request = (
+                unanswered.select_related("app__tenant").select_for_update(of=("self",)).filter(id=request_id).first()
+            )
+            if request is None:
+                continue  # answered a moment ago
+            request.state = ConsentRequest.State.EXPIRED
+            request.save(update_fields=["state"])
+            enter_request(request=request, kind="consent.request_expired", actor="service", now=now)
+        ended += 1
+    return ended

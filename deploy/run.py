@@ -147,6 +147,11 @@ def announce(*, url: str, var: Path, seconds: float) -> None:
 
 def run(*, var: Path, port: int, began: float) -> None:
     """Start everything, then watch it until a signal or a failure."""
+    if os.environ.get("CONSONANT_MODE", "local") != "local":
+        raise CannotStart(
+            "`make run` is for one machine and makes demonstration accounts: leave CONSONANT_MODE unset, "
+            "or run the programs one by one as docs/operations.md says."
+        )
     preflight.make_var(var)
     lock = preflight.take_lock(var)
     preflight.check_disk(var)
@@ -156,7 +161,7 @@ def run(*, var: Path, port: int, began: float) -> None:
     embedded.prepare(place, durable=True, say=say)
     url = os.environ.get("CONSONANT_PUBLIC_URL") or f"http://127.0.0.1:{port}"
     service = {
-        "CONSONANT_MODE": os.environ.get("CONSONANT_MODE", "local"),
+        "CONSONANT_MODE": "local",
         "DATABASE_URL": embedded.database_url(place) if own_postgres else os.environ["DATABASE_URL"],
         "CELERY_BROKER_URL": embedded.broker_url(place) if own_redis else os.environ["CELERY_BROKER_URL"],
         "CONSONANT_PUBLIC_URL": url,

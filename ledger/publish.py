@@ -2,8 +2,8 @@
 
 Order, under the head row's lock: write hash tiles and entry bundles; check that the head extends the published one; insert the
 checkpoint row (one per log and size); last, replace the `checkpoint` file. Tiles, bundles and an Ed25519 signature are functions of the
-entries, so a crash anywhere is resumed by the next call, which starts from what the file says; a second publisher waits. What was published lies outside PostgreSQL: a database that is behind it (a restored
-backup) may not go on, for it would sign another history.
+entries, so a crash anywhere is resumed by the next call, which starts from what the file says; a second publisher waits. What was
+published lies outside PostgreSQL: a database that is behind it (a restored backup) may not go on, for it would sign another history.
 """
 
 from datetime import datetime
@@ -78,16 +78,32 @@ def published_checkpoint(log: Log) -> checkpoint.Checkpoint | None:
     return checkpoint.open(signed, [note.Verifier.from_vkey(log.vkey)])
 
 
-def refuse_if_behind() -> None:
-    """Refuse to go on with a database that is older than what was published.
+def refuse_if_behind(log: Log) -> None:
+    """Refuse to go on with a database that does not hold what was published: a restored backup, even one that has grown since.
+
+    The last published leaf is enough: its `prev` names the one before, and so on to the first.
 
     Raises:
-        Behind: A published log is longer than the database's.
+        Behind: The database's log does not extend the published one.
+    """
+    published = published_checkpoint(log)
+    if published is None or published.size == 0:
+        return
+    last = published.size - 1
+    [leaf_hash] = TileReader(lambda path: read(log.origin, path), published.size).read_nodes([(0, last)])
+    entry = Entry.objects.filter(log=log, index=last).first()
+    if entry is None or bytes(entry.leaf_hash) != leaf_hash:
+        raise Behind(log.origin)
+
+
+def refuse_if_any_is_behind() -> None:
+    """Refuse to go on when any log is behind.
+
+    Raises:
+        Behind: See `refuse_if_behind`.
     """
     for log in logs():
-        published = published_checkpoint(log)
-        if published and published.size > log.size:
-            raise Behind(log.origin)
+        refuse_if_behind(log)
 
 
 def _entries(origin: str, first: int, last: int) -> list[bytes]:

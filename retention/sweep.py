@@ -14,7 +14,7 @@ from django.db import transaction
 
 import vault.blobs
 from keyring.keys import store
-from ledger.publish import refuse_if_behind
+from ledger.publish import refuse_if_any_is_behind
 from retention import queries
 from retention.erase import carry_out
 from retention.models import Artifact
@@ -41,7 +41,7 @@ def sweep_orphans(*, now: datetime) -> int:
     Raises:
         ledger.errors.Behind: The database is older than what was published: its missing rows prove nothing.
     """
-    refuse_if_behind()
+    refuse_if_any_is_behind()
     found = 0
     for names in store().older_than(
         now - timedelta(seconds=settings.ORPHAN_GRACE_SECONDS), prefix=vault.blobs.KEY_PREFIX

@@ -1,10 +1,13 @@
 """Errors as HTTP: a problem document for each, and nothing of the request in it."""
 
+import io
+
 import pytest
 from django.db import OperationalError
 from django.test import Client
 
 import keyring.errors
+from keyring.keys import store
 from tests.conftest import Api
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +35,39 @@ def test_a_body_that_is_no_json(api):
 def test_a_body_of_another_shape(api, body):
     answer = api.post("/api/v1/sessions", body)
     assert answer.status_code == 422, answer.content
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/artifacts/not-an-id", "/api/v2/"])
+def test_an_unknown_address_of_the_api(api, path):
+    answer = api.get(path)
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:consonant:problem:not-found")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_every_form_asked_for_gets_the_one_there_is(api):
+    assert api.get("/api/v1/nothing", Accept="text/html").status_code == 404
+    assert api.get("/api/v1/artifacts/01a1fc80-0bb7-77af-80da-1310bc1108db", Accept="audio/wav").status_code == 404
+
+
+def test_a_body_is_not_read_before_its_sender_is_known(client, monkeypatch):
+    def read(*_):
+        raise AssertionError("the body was read")
+
+    monkeypatch.setattr("config.uploads.BoundedMemory.receive_data_chunk", read)
+    for headers in ({}, {"Authorization": "Bearer unknown"}, {"Authorization": "Basic x"}):
+        assert client.post("/api/v1/uploads", {"audio": io.BytesIO(b"x" * 1000)}, headers=headers).status_code == 401
+
+
+def test_destroyed_keys_are_no_accident(api, consent):
+    grant = consent()
+    store().destroy([grant.subject.key_name])
+    answer = api.post("/api/v1/sessions", {"grant": str(grant.id)})
+    assert (answer.status_code, answer.json()["type"]) == (410, "urn:consonant:problem:keys-destroyed")
+
+
+def test_a_failed_csrf_check_logs_no_path(caplog):
+    Client(enforce_csrf_checks=True).post("/consent/a-secret-token/", {"choice": "once"})
+    assert "a-secret-token" not in caplog.text
 
 
 def test_methods_and_media_types(api):

@@ -13,8 +13,9 @@ from keyring.keys import store
 from keyring.seal import unseal
 from ledger import checkpoint, folder, note
 from ledger.append import About, append
-from ledger.errors import Behind
+from ledger.errors import Behind, InvalidProof
 from ledger.leaf import commit, decode
+from ledger.merkle import frontier_of
 from ledger.models import Checkpoint, Entry, Log, Opening, Pending
 from ledger.publish import publish
 from ledger.sequence import sequence
@@ -195,13 +196,33 @@ def test_the_database_refuses_to_forget(origin, statement):
 def test_a_database_from_before_signs_nothing(origin):
     add(origin, 5)
     run(origin)
-    Log.objects.filter(origin=origin).update(size=3)
+    forget(origin, keep=3)
     with pytest.raises(Behind):
         publish(origin=origin, now=timezone.now())
     with pytest.raises(Behind):
-        ledger.publish.refuse_if_behind()
+        ledger.publish.refuse_if_any_is_behind()
+    add(origin, 4)
+    sequence(origin=origin)
+    assert Log.objects.get().size == 7
+    with pytest.raises(Behind):
+        ledger.publish.refuse_if_any_is_behind()
+    with pytest.raises(InvalidProof):
+        publish(origin=origin, now=timezone.now())
     head = checkpoint.open(folder.read(origin, "checkpoint"), [note.Verifier.from_vkey(Log.objects.get().vkey)])
     assert head.size == 5
+
+
+def forget(origin, keep):
+    """Put the database back to where it was, as a restored backup would."""
+    hashes = [bytes(hash_) for hash_ in Entry.objects.order_by("index").values_list("leaf_hash", flat=True)][:keep]
+    with connection.cursor() as cursor:
+        for table in ("ledger_entry", "ledger_checkpoint"):
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute("DELETE FROM ledger_entry WHERE index >= %s", [keep])
+        cursor.execute("DELETE FROM ledger_checkpoint")
+        for table in ("ledger_entry", "ledger_checkpoint"):
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+    Log.objects.filter(origin=origin).update(size=keep, head=hashes[-1], frontier=frontier_of(hashes))
 
 
 def test_a_lost_publication_is_published_again(origin):

@@ -10,6 +10,7 @@ from django.conf import settings as project
 from django.core.cache import cache
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
+from django.db import connection
 from django.test import Client
 from django.utils.translation import reloader
 
@@ -53,7 +54,7 @@ class Site:
 
 
 @pytest.fixture
-def site(committed):
+def site(browser, committed):
     server = ThreadedWSGIServer(("127.0.0.1", 0), Quiet)
     server.set_app(get_wsgi_application())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -66,23 +67,27 @@ def site(committed):
         server.server_close()
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium: the one of CONSONANT_CHROMIUM, the machine's, or Playwright's own."""
+@pytest.fixture(scope="module")
+def browser(django_db_setup, django_db_blocker):
+    """Chromium: the one of CONSONANT_CHROMIUM, the machine's, or Playwright's own.
+
+    While Playwright's loop runs in this thread, Django keeps other connections for it. So those of before are closed first, and those
+    of meanwhile last: an open one would stand in the way of copying the database.
+    """
     from playwright.sync_api import Error, sync_playwright
 
     path = os.environ.get("CONSONANT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    patch = pytest.MonkeyPatch()
-    # Playwright's loop runs in this thread beside the tests' own queries.
-    patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        try:
-            launched = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
-        except Error as error:
-            pytest.skip(f"no browser: {str(error).splitlines()[0]}")
-        yield launched
-        launched.close()
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        connection.close()
+        with sync_playwright() as playwright:
+            try:
+                launched = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
+            except Error as error:
+                pytest.skip(f"no browser: {str(error).splitlines()[0]}")
+            yield launched
+            launched.close()
+            connection.close()
 
 
 PHONE = {"width": 390, "height": 844}

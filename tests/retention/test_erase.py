@@ -130,7 +130,7 @@ def test_the_orphan_sweep_spares_what_is_recorded(artifact, now):
 
 
 def test_a_database_that_is_behind_orphans_nothing(artifact, monkeypatch, now):
-    monkeypatch.setattr(sweeping, "refuse_if_behind", lambda: (_ for _ in ()).throw(Behind("x")))
+    monkeypatch.setattr(sweeping, "refuse_if_any_is_behind", lambda: (_ for _ in ()).throw(Behind("x")))
     Artifact.objects.all().delete()
     with pytest.raises(Behind):
         sweeping.sweep_orphans(now=now + timedelta(seconds=400))

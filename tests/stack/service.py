@@ -40,7 +40,7 @@ def until(condition: Callable[[], object], *, within: float, what: str) -> None:
 class PatientTransport(httpx.BaseTransport):
     """Tries again while the service is away: on errors of the connection and on 5xx, as a good client of it would."""
 
-    def __init__(self, within: float = 60.0) -> None:
+    def __init__(self, within: float = 30.0) -> None:
         self._inner = httpx.HTTPTransport(trust_env=False)
         self._within = within
 
@@ -55,7 +55,7 @@ class PatientTransport(httpx.BaseTransport):
                 response.read()
                 response.close()
             assert time.monotonic() < deadline, f"{request.method} {request.url.path} was never answered"
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     def close(self) -> None:
         self._inner.close()

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand
 from django.db import Error, close_old_connections, connection
 from django.utils import timezone
 
-from ledger.errors import Behind
-from ledger.models import Log
-from ledger.publish import publish
+from ledger.errors import LedgerError
+from ledger.models import Log, Pending
+from ledger.publish import publish, refuse_if_behind
 from ledger.sequence import sequence
 
 POLL_SECONDS = 0.05
@@ -23,6 +23,7 @@ class Command(BaseCommand):
     help = __doc__ or ""
 
     def handle(self, **_options: Any) -> None:
+        self._said: dict[str, str] = {}
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -40,10 +41,15 @@ class Command(BaseCommand):
                 stop.wait(POLL_SECONDS)
 
     def _serve(self, origin: str) -> bool:
+        """Do one round of one log; what is wrong with it stops no other."""
         try:
+            if Pending.objects.filter(log=origin).exists():
+                refuse_if_behind(Log.objects.get(origin=origin))
             moved = sequence(origin=origin)
             publish(origin=origin, now=timezone.now())
-        except Behind as error:
-            log.critical("log_behind", origin=error.detail)
+        except LedgerError as error:
+            if self._said.get(origin) != str(error):
+                self._said[origin] = str(error)
+                log.critical("log_stands_still", origin=origin, why=str(error))
             return False
         return moved > 0
