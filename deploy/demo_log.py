@@ -93,7 +93,7 @@ class Copy:
 
     def remove(self, index: int) -> None:
         """Take an entry out."""
-        self._change(index, lambda entries, place: entries.pop(place) and None)
+        self._change(index, _take_out)
 
     def swap(self, index: int, other: int) -> None:
         """Let two entries of one bundle change places."""
@@ -125,6 +125,10 @@ class Copy:
 def _other_payload(entry: bytes) -> bytes:
     payload = json.loads(entry)["payload"]
     return entry.replace(payload.encode(), f"{(int(payload[0], 16) ^ 1):x}{payload[1:]}".encode())
+
+
+def _take_out(entries: list[bytes], place: int) -> None:
+    del entries[place]
 
 
 def _no_tile(path: str) -> bytes:

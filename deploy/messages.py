@@ -1,7 +1,7 @@
 """Collects the texts of the pages and of the code, and brings the catalogues up to date: `python -m deploy.messages`.
 
 Needs no gettext of the system: Django turns templates into something that Babel reads. A text that is new gets an empty translation in
-Chinese, and itself in English; one that is gone leaves. Only .po files are kept in the repository; .mo files are compiled where they run.
+Chinese, and itself in English; one that is gone leaves; one whose English has changed is a new one. Only .po files are kept in the repository; .mo files are compiled where they run.
 """
 
 import sys
@@ -64,7 +64,7 @@ def merged(locale: str, texts: Catalog) -> Catalog:
     for text in sorted((text for text in texts if text.id), key=lambda text: (str(text.id), text.context or "")):
         before = kept.get(text.id, text.context)
         said = before.string if before else ""
-        if locale == "en":
+        if locale == "en" and not (said if isinstance(said, str) else all(said)):
             said = text.id
         places = sorted({name for name, _ in text.locations})
         made.add(text.id, said, [(name, None) for name in places], text.flags, context=text.context)  # type: ignore[list-item]

@@ -59,16 +59,11 @@ def purpose(slug: str) -> str:
     return str(_PURPOSES.get(slug, slug))
 
 
-def operation(code: str) -> str:
-    """Return what an operation does, as it follows "may"."""
-    return str(_OPERATIONS.get(code, code))
-
-
-def operations(codes: list[str]) -> str:
-    """Return several operations as one phrase, in the order in which they happen."""
+def operations(codes: list[str]) -> list[str]:
+    """Return what several operations do, in the order in which they happen."""
     order = list(_OPERATIONS)
     known = sorted(codes, key=lambda code: order.index(code) if code in order else len(order))
-    return listed([operation(code) for code in known])
+    return [str(_OPERATIONS.get(code, code)) for code in known]
 
 
 def listed(items: list[str]) -> str:
@@ -186,7 +181,7 @@ def tell(record: Record) -> Told:
 def _requested(payload: dict[str, Any], words: dict[str, str]) -> Told:
     return Told(
         _("%(app)s asked you to allow %(purpose)s") % words,
-        details=[_("It wants to: %(operations)s") % {"operations": operations(payload["operations"])}],
+        details=[_("It wants to: %(operations)s") % {"operations": listed(operations(payload["operations"]))}],
     )
 
 
@@ -197,7 +192,7 @@ def _given(payload: dict[str, Any], words: dict[str, str]) -> Told:
         sentence % words,
         "yes",
         [
-            _("It may: %(operations)s") % {"operations": operations(payload["operations"])},
+            _("It may: %(operations)s") % {"operations": listed(operations(payload["operations"]))},
             _until(_("until {at}"), payload, "valid_until"),
         ],
     )
@@ -224,7 +219,7 @@ def _opened(payload: dict[str, Any], words: dict[str, str]) -> Told:
         _("%(app)s began to use your voice") % words,
         "use",
         [
-            _("It may: %(operations)s") % {"operations": operations(payload["operations"])},
+            _("It may: %(operations)s") % {"operations": listed(operations(payload["operations"]))},
             _until(_("at the latest until {at}"), payload, "expires_at"),
         ],
     )

@@ -22,14 +22,8 @@ def purpose(slug: str) -> str:
 
 
 @register.filter
-def operation(code: str) -> str:
-    """Name an operation."""
-    return words.operation(code)
-
-
-@register.filter
-def operations(codes: list[str]) -> str:
-    """Name several operations."""
+def operations(codes: list[str]) -> list[str]:
+    """Say what operations do."""
     return words.operations(codes)
 
 

@@ -104,7 +104,9 @@ def window(site, browser):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "request",
-            lambda sent: None if sent.url.startswith((site.origin, "data:")) else complaints.append(f"left: {sent.url}"),
+            lambda sent: (
+                None if sent.url.startswith((site.origin, "data:")) else complaints.append(f"left: {sent.url}")
+            ),
         )
         return page
 

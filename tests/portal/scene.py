@@ -23,9 +23,7 @@ MINUTE = timedelta(minutes=1)
 
 def question(app, *, now, purpose="voice-cloning", operations=("upload",), ref="user-1", term=MONTH, **more):
     """Return the token of a new consent request's link."""
-    return ask(
-        app=app, subject_ref=ref, purpose=purpose, operations=list(operations), term=term, now=now, **more
-    ).token
+    return ask(app=app, subject_ref=ref, purpose=purpose, operations=list(operations), term=term, now=now, **more).token
 
 
 def seal():

@@ -205,7 +205,17 @@ def test_100_mb_are_refused_at_once(stack, app, session, declared):
             assert response.status_code in {400, 411, 413, 422}
             is_problem(response, 413 if declared else response.status_code)
     assert time.monotonic() - began < 5
-    assert app.http.get("/readyz").status_code == 200
+    with stack.service().client() as client:
+        assert client.get("/readyz").status_code == 200
+
+
+def test_a_connection_outlives_a_refused_upload(stack, session, clips):
+    """A refusal that did not wait for the body leaves the connection usable, as its headers say."""
+    narrow = stack.app()
+    narrow.authenticate("consent")
+    for _ in range(10):
+        is_problem(narrow.upload(session, clips["slt-1"]), 403)
+        assert narrow.http.get("/healthz").status_code == 200
 
 
 def test_a_withdrawn_grant(stack, app, speaker, new_grant, clips):
