@@ -60,6 +60,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         return _problem(403, "use-refused", refusal.sentence, reason=refusal.reason, cure=refusal.cure)
     if isinstance(error, retention.errors.AudioRefused):
         return _problem(422, "audio-refused", error.sentence, reason=error.reason)
+    if isinstance(error, RecursionError):  # JSON nested past the parser's depth
+        return _problem(400, "malformed-request", "The body cannot be read.")
     for kind, (status, name) in _STATUS.items():
         if isinstance(error, kind):
             sentence = _SENTENCES.get(kind) or (kind.__doc__ or "").strip()

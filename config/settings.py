@@ -70,6 +70,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.bodies.ReadToTheEnd",
     "config.requestlog.RequestLog",
     "config.outage.Outage",
     "django.middleware.security.SecurityMiddleware",

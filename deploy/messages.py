@@ -7,6 +7,7 @@ Chinese, and itself in English; one that is gone leaves; one whose English has c
 import sys
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
@@ -45,6 +46,11 @@ def collect() -> Catalog:
     return found
 
 
+def forms(said: object) -> list[object]:
+    """Return a text's forms: one, or as many as the language has plurals."""
+    return list(said) if isinstance(said, list | tuple) else [said]
+
+
 def read(locale: str) -> Catalog:
     """Return a language's catalogue as it is kept; empty if there is none."""
     path = catalogue_of(locale)
@@ -64,10 +70,10 @@ def merged(locale: str, texts: Catalog) -> Catalog:
     for text in sorted((text for text in texts if text.id), key=lambda text: (str(text.id), text.context or "")):
         before = kept.get(text.id, text.context)
         said = before.string if before else ""
-        if locale == "en" and not (said if isinstance(said, str) else all(said)):
+        if locale == "en" and not all(forms(said)):
             said = text.id
-        places = sorted({name for name, _ in text.locations})
-        made.add(text.id, said, [(name, None) for name in places], text.flags, context=text.context)  # type: ignore[list-item]
+        places: list[Any] = [(name, None) for name in sorted({name for name, _ in text.locations})]
+        made.add(text.id, said, places, text.flags, context=text.context)
     return made
 
 
@@ -93,8 +99,7 @@ def main() -> int:
         catalogue = merged(locale, texts)
         write(catalogue, catalogue_of(locale))
         for text in catalogue:
-            said = text.string if isinstance(text.string, tuple | list) else (text.string,)
-            if text.id and not all(said):
+            if text.id and not all(forms(text.string)):
                 missing += 1
                 print(f"{locale}: no translation of {text.id!r}")
     return 1 if missing else 0

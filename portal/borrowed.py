@@ -1,6 +1,6 @@
-"""Texts of allauth's pages that read better in our words: each catalogue of ours says them anew, and comes before the library's own."""
+"""Texts of Django's and allauth's pages that read better in our words: our catalogues say them anew, and come before the libraries' own."""
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext_lazy
 
 BORROWED = (
     gettext_noop("Add Email"),
@@ -44,4 +44,20 @@ BORROWED = (
     gettext_noop("Too many failed login attempts. Try again later."),
     gettext_noop("A user is already registered with this email address."),
     gettext_noop("You must type the same password each time."),
+    gettext_noop("Your password can’t be too similar to your other personal information."),
+    gettext_noop("The password is too similar to the %(verbose_name)s."),
+    ngettext_lazy(
+        "Your password must contain at least %(min_length)d character.",
+        "Your password must contain at least %(min_length)d characters.",
+        "min_length",
+    ),
+    ngettext_lazy(
+        "This password is too short. It must contain at least %(min_length)d character.",
+        "This password is too short. It must contain at least %(min_length)d characters.",
+        "min_length",
+    ),
+    gettext_noop("Your password can’t be a commonly used password."),
+    gettext_noop("This password is too common."),
+    gettext_noop("Your password can’t be entirely numeric."),
+    gettext_noop("This password is entirely numeric."),
 )

@@ -67,7 +67,7 @@ _TROUBLES: dict[type[ConsentError], tuple[int, str]] = {
 class SignedIn(HttpRequest):
     """A request behind `login_required`."""
 
-    user: User  # type: ignore[assignment]
+    user: User
 
 
 @never_cache

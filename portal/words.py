@@ -84,13 +84,14 @@ def term(span: timedelta) -> str:
     return " ".join(part for part in parts if part)
 
 
-def moment(at: datetime) -> SafeString:
-    """Return a time as an element that reads as UTC and that a script may turn into the reader's own zone."""
+def moment(at: datetime, *, exact: bool = False) -> SafeString:
+    """Return a time as an element that reads as UTC and that a script may turn into the reader's own zone; `exact` to the second."""
     utc = at.astimezone(UTC)
     return format_html(
-        '<time datetime="{}">{} UTC</time>',
+        '<time class="{}" datetime="{}">{} UTC</time>',
+        "exact" if exact else "",
         utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        dateformat.format(utc, _("j M Y, H:i:s")),
+        dateformat.format(utc, _("j M Y, H:i:s") if exact else _("j M Y, H:i")),
     )
 
 
@@ -149,11 +150,11 @@ def _ended(grant: Grant) -> str:
 def keeping(artifact: Artifact, now: datetime) -> str:
     """Say whether a recording is still there."""
     if artifact.state == Artifact.State.ERASED and artifact.erased_at:
-        return format_html(_("Destroyed at {at}."), at=moment(artifact.erased_at))
+        return format_html(_("Destroyed at {at}."), at=moment(artifact.erased_at, exact=True))
     if artifact.state == Artifact.State.SHREDDED and artifact.key_destroyed_at:
-        return format_html(_("Unreadable since {at}; being deleted."), at=moment(artifact.key_destroyed_at))
+        return format_html(_("Unreadable since {at}; being deleted."), at=moment(artifact.key_destroyed_at, exact=True))
     if artifact.state == Artifact.State.ACTIVE and now < artifact.expires_at:
-        return format_html(_("Stored, encrypted, until {at}."), at=moment(artifact.expires_at))
+        return format_html(_("Stored, encrypted, until {at}."), at=moment(artifact.expires_at, exact=True))
     return _("Being destroyed now.")
 
 
@@ -240,13 +241,14 @@ def _use_refused(payload: dict[str, Any], words: dict[str, str]) -> Told:
 
 
 def _recorded(payload: dict[str, Any], words: dict[str, str]) -> Told:
-    length = {"seconds": seconds(payload["duration_ms"]), "rate": number_format(payload["sample_rate"] / 1000, 1)}
+    rate = payload["sample_rate"]
+    length = {"seconds": seconds(payload["duration_ms"]), "rate": number_format(rate / 1000, 1 if rate % 1000 else 0)}
     return Told(
         _("%(app)s recorded your voice") % words,
         "use",
         [
             _("%(seconds)s seconds at %(rate)s kHz") % length,
-            _until(_("to be destroyed by {at}"), payload, "expires_at"),
+            _until(_("to be destroyed by {at}"), payload, "expires_at", exact=True),
         ],
     )
 
@@ -263,9 +265,9 @@ def _viewed(_payload: dict[str, Any], _words: dict[str, str]) -> Told:
     return Told(_("A compliance officer looked at a record about you"))
 
 
-def _until(sentence: str, payload: dict[str, Any], key: str) -> str:
+def _until(sentence: str, payload: dict[str, Any], key: str, *, exact: bool = False) -> str:
     at = parse_datetime(payload[key])
-    return format_html(sentence, at=moment(at)) if at else ""
+    return format_html(sentence, at=moment(at, exact=exact)) if at else ""
 
 
 _TELLERS: dict[str, Callable[[dict[str, Any], dict[str, str]], Told]] = {

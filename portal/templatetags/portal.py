@@ -46,6 +46,12 @@ def moment(at: datetime) -> SafeString:
 
 
 @register.filter
+def instant(at: datetime) -> SafeString:
+    """Say a time to the second."""
+    return words.moment(at, exact=True)
+
+
+@register.filter
 def seconds(milliseconds: float, places: int = 1) -> str:
     """Say milliseconds as seconds."""
     return words.seconds(milliseconds, places=places)

@@ -58,6 +58,12 @@ def test_a_body_is_not_read_before_its_sender_is_known(client, monkeypatch):
         assert client.post("/api/v1/uploads", {"audio": io.BytesIO(b"x" * 1000)}, headers=headers).status_code == 401
 
 
+def test_json_nested_past_all_measure(api):
+    deep = b"[" * 100_000
+    answer = api.client.post("/api/v1/sessions", deep, content_type="application/json", headers=api.headers)
+    assert answer.status_code == 400
+
+
 def test_destroyed_keys_are_no_accident(api, consent):
     grant = consent()
     store().destroy([grant.subject.key_name])

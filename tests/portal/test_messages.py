@@ -9,10 +9,6 @@ from deploy import messages
 HOLES = re.compile(r"%\(\w+\)[sd]|\{\w+\}|</?\w+[^>]*>")
 
 
-def forms(said):
-    return list(said) if isinstance(said, list | tuple) else [said]
-
-
 @pytest.fixture(scope="module")
 def texts():
     return messages.collect()
@@ -31,7 +27,7 @@ def test_each_text_is_translated_and_none_is_stale(texts, locale):
     said = {(text.id, text.context) for text in kept if text.id}
     wanted = {(text.id, text.context) for text in texts if text.id}
     assert said == wanted, "run: python -m deploy.messages"
-    assert [text.id for text in kept if text.id and (text.fuzzy or not all(forms(text.string)))] == []
+    assert [text.id for text in kept if text.id and (text.fuzzy or not all(messages.forms(text.string)))] == []
 
 
 @pytest.mark.parametrize("locale", messages.LOCALES)
@@ -39,9 +35,9 @@ def test_what_is_filled_in_is_the_same(locale):
     for text in messages.read(locale):
         if text.id:
             # A singular may do without its number.
-            holes = [set(HOLES.findall(form)) for form in forms(text.id)]
-            assert all(set(HOLES.findall(said)) in holes for said in forms(text.string)), text.id
-            assert set(HOLES.findall(forms(text.string)[-1])) == holes[-1], text.id
+            holes = [set(HOLES.findall(form)) for form in messages.forms(text.id)]
+            assert all(set(HOLES.findall(said)) in holes for said in messages.forms(text.string)), text.id
+            assert set(HOLES.findall(messages.forms(text.string)[-1])) == holes[-1], text.id
 
 
 def test_each_language_has_its_plurals():
