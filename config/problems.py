@@ -39,6 +39,7 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     ledger.errors.NotSealed: (404, "entry-not-sealed-yet"),
     ledger.errors.Behind: (503, "log-behind"),
     keyring.errors.KeyGone: (410, "keys-destroyed"),
+    RecursionError: (400, "malformed-request"),  # JSON nested past the parser's depth
     RequestDataTooBig: (413, "body-too-large"),
     Http404: (404, "not-found"),
     PermissionDenied: (403, "not-permitted"),
@@ -46,6 +47,7 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
 _SENTENCES = {
     RequestDataTooBig: "The body is larger than may be sent here: 16 MiB with a recording, 1 MiB without.",
     keyring.errors.KeyGone: "The keys of this record have been destroyed.",
+    RecursionError: "The body cannot be read.",
     Http404: "There is nothing at this address.",
     PermissionDenied: "This is not permitted.",
 }
@@ -60,8 +62,6 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         return _problem(403, "use-refused", refusal.sentence, reason=refusal.reason, cure=refusal.cure)
     if isinstance(error, retention.errors.AudioRefused):
         return _problem(422, "audio-refused", error.sentence, reason=error.reason)
-    if isinstance(error, RecursionError):  # JSON nested past the parser's depth
-        return _problem(400, "malformed-request", "The body cannot be read.")
     for kind, (status, name) in _STATUS.items():
         if isinstance(error, kind):
             sentence = _SENTENCES.get(kind) or (kind.__doc__ or "").strip()
