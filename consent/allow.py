@@ -51,12 +51,7 @@ def allow(*, token: str, user: User, choice: Literal["once", "term"], locale: st
                 "operations": grant.operations,
                 "choice": choice,
                 "valid_until": grant.valid_until.isoformat(),
-                "notice": {
-                    "id": str(notice.id),
-                    "locale": notice.locale,
-                    "version": notice.version,
-                    "sha256": notice.digest,
-                },
+                "notice": notice.shown(),
                 "how": "portal",
             },
             now=now,

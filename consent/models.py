@@ -61,10 +61,15 @@ class Notice(models.Model):
     def __str__(self) -> str:
         return f"{self.purpose_id} {self.locale} {self.version}"
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the notice as canonical JSON, hex: what a grant says was shown."""
-        return hashlib.sha256(json.dumps(self.body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    def shown(self) -> dict[str, Any]:
+        """Return what an entry says of the notice that was read: which one, and the SHA-256 of its body as canonical JSON, hex."""
+        body = json.dumps(self.body, sort_keys=True, separators=(",", ":"))
+        return {
+            "id": str(self.id),
+            "locale": self.locale,
+            "version": self.version,
+            "sha256": hashlib.sha256(body.encode()).hexdigest(),
+        }
 
 
 class Subject(models.Model):

@@ -38,12 +38,7 @@ def refuse(*, token: str, user: User, locale: str, now: datetime) -> ConsentRequ
                 "app": str(request.app_id),
                 "purpose": request.purpose_id,
                 "operations": request.operations,
-                "notice": {
-                    "id": str(notice.id),
-                    "locale": notice.locale,
-                    "version": notice.version,
-                    "sha256": notice.digest,
-                },
+                "notice": notice.shown(),
                 "how": "portal",
             },
             now=now,

@@ -58,7 +58,7 @@ def test_the_notice_that_was_read_is_in_the_record(api, user, now):
     grant = Grant.objects.get()
     assert grant.notice.locale == "zh-hans"
     given = next(record for record in records_of(user=user) if record.kind == "consent.given")
-    assert given.payload["notice"]["sha256"] == grant.notice.digest
+    assert given.payload["notice"] == grant.notice.shown()
     assert given.payload["choice"] == "once"
 
 

@@ -5,32 +5,22 @@ import uuid
 import pytest
 from django.utils import timezone
 
-from keyring.keys import store
 from ledger import note, proof
-from ledger.append import append
 from ledger.models import Entry, Log
 from ledger.publish import publish
 from ledger.sequence import sequence
-from ledger.signing import open_log
+from tests.ledger.conftest import add, new_log
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def origin():
-    now = timezone.now()
-    name = f"test.local/{uuid.uuid4().hex}"
-    store().make("tenant:tests", now=now)
-    open_log(origin=name, now=now)
-    return name
-
-
-def add(origin):
-    return append(origin=origin, kind="test.happened", actor="a", payload={}, holder="tenant:tests", now=timezone.now())
+    return new_log()
 
 
 def test_an_entry_and_its_proof(client, origin):
-    refs = [add(origin) for _ in range(5)]
+    refs = add(origin, 5)
     waiting = client.get(f"/api/v1/entries/{refs[2]}/proof")
     assert (waiting.status_code, waiting.headers["Retry-After"]) == (404, "1")
     assert waiting.json()["type"] == "urn:consonant:problem:entry-not-sealed-yet"

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 
 import pytest
@@ -14,28 +13,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from keyring.keys import store
-from ledger.append import append
 from ledger.folder import folder_of
 from ledger.models import Entry, Pending
 from ledger.publish import publish
 from ledger.sequence import sequence
-from ledger.signing import open_log
+from tests.ledger.conftest import add
 
 PROJECT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture
-def origin(committed):
-    now = timezone.now()
-    name = f"test.local/{uuid.uuid4().hex}"
-    store().make("tenant:tests", now=now)
-    open_log(origin=name, now=now)
-    return name
-
-
-def add(origin):
-    return append(origin=origin, kind="test.happened", actor="a", payload={}, holder="tenant:tests", now=timezone.now())
 
 
 def start(database):
@@ -56,12 +40,12 @@ def test_the_sequencer_killed_again_and_again(committed, origin):
     refs = []
     for before in range(0, 80, 20):
         process = start(committed)
-        refs += [add(origin) for _ in range(20)]
+        refs += add(origin, 20)
         wait_until(Entry.objects.filter(index__gte=before).exists)
         process.send_signal(signal.SIGKILL)
         process.wait()
     process = start(committed)
-    refs.append(add(origin))
+    refs += add(origin)
     wait_until(lambda: Entry.objects.count() == len(refs) and not Pending.objects.exists())
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == 0
@@ -72,8 +56,7 @@ def test_the_sequencer_killed_again_and_again(committed, origin):
 
 
 def test_verify_log_says_what_is_wrong(origin):
-    for _ in range(3):
-        add(origin)
+    add(origin, 3)
     sequence(origin=origin)
     publish(origin=origin, now=timezone.now())
     out = io.StringIO()

@@ -19,30 +19,12 @@ from ledger.merkle import frontier_of
 from ledger.models import Checkpoint, Entry, Log, Opening, Pending
 from ledger.publish import publish
 from ledger.sequence import sequence
-from ledger.signing import open_log
 from ledger.verify import verify_log
+from tests.ledger.conftest import add
 
 
 class Killed(BaseException):
     """The process is gone at this line."""
-
-
-@pytest.fixture
-def origin(committed):
-    now = timezone.now()
-    name = f"test.local/{uuid.uuid4().hex}"
-    store().make("tenant:tests", now=now)
-    open_log(origin=name, now=now)
-    return name
-
-
-def add(origin, count=1, kind="test.happened", **words):
-    return [
-        append(
-            origin=origin, kind=kind, actor="test", payload={"n": n}, holder="tenant:tests", now=timezone.now(), **words
-        )
-        for n in range(count)
-    ]
 
 
 def run(origin):

@@ -1,10 +1,15 @@
 """The catalogues say everything that the pages and the code say, and nothing else."""
 
 import re
+from pathlib import Path
 
+import allauth
+import django
 import pytest
+from babel.messages.pofile import read_po
 
 from deploy import messages
+from portal.borrowed import BORROWED
 
 HOLES = re.compile(r"%\(\w+\)[sd]|\{\w+\}|</?\w+[^>]*>")
 
@@ -51,3 +56,13 @@ def test_each_language_has_its_plurals():
 def test_bringing_up_to_date_changes_nothing(texts, locale, tmp_path):
     messages.write(messages.merged(locale, texts), tmp_path / "django.po")
     assert (tmp_path / "django.po").read_bytes() == messages.catalogue_of(locale).read_bytes()
+
+
+def test_what_is_borrowed_is_still_there(texts):
+    borrowed = [text.id for text in texts if ("portal/borrowed.py", None) in text.locations]
+    assert len(borrowed) == len(BORROWED)
+    lent = set()
+    for folder in (Path(allauth.__file__).parent, Path(django.__file__).parent / "contrib" / "auth"):
+        with (folder / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po").open("rb") as file:
+            lent |= {text.id for text in read_po(file)}
+    assert [text for text in borrowed if text not in lent] == []

@@ -406,7 +406,7 @@ def test_records(client, now):
     page = client.get("/records/")
     text = text_of(page)
     for sentence in (
-        "Storyteller recorded your voice 3.5 seconds at 16.0 kHz to be destroyed by",
+        "Storyteller recorded your voice 3.5 seconds at 16 kHz to be destroyed by",
         "A recording made by Storyteller became unreadable: its key was destroyed",
         "A recording made by Storyteller was deleted",
         "You did not allow Front Door: recognising you by voice",

@@ -1,0 +1,43 @@
+"""A log of its own for a test."""
+
+import uuid
+
+import pytest
+from django.utils import timezone
+
+from keyring.keys import store
+from ledger.append import append
+from ledger.signing import open_log
+
+HOLDER = "tenant:tests"
+
+
+def new_log():
+    """Make a log and the key that seals its openings; return its origin."""
+    now = timezone.now()
+    origin = f"test.local/{uuid.uuid4().hex}"
+    store().make(HOLDER, now=now)
+    open_log(origin=origin, now=now)
+    return origin
+
+
+def add(origin, count=1, about=None):
+    """Append entries; return their refs."""
+    return [
+        append(
+            origin=origin,
+            kind="test.happened",
+            actor="test",
+            payload={"n": n},
+            holder=HOLDER,
+            now=timezone.now(),
+            about=about,
+        )
+        for n in range(count)
+    ]
+
+
+@pytest.fixture
+def origin(committed):
+    """A log in a database that commits."""
+    return new_log()
