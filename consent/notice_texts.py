@@ -56,6 +56,19 @@ _VOICEPRINT = {
     ),
 }
 
+_TO_SPEAK = (
+    "The voice you upload is used to generate speech. The system does not keep it for good. Please do not upload sensitive conversations.",
+    "您上传的声音将用于生成语音，系统不会永久保存，请勿上传敏感对话。",
+)
+_STATEMENT = {
+    "voice-cloning": _TO_SPEAK,
+    "text-to-speech": _TO_SPEAK,
+    "speaker-verification": (
+        "The voice you upload is used to recognise you. The system does not keep it for good. Please do not upload sensitive conversations.",
+        "您上传的声音将用于识别您本人，系统不会永久保存，请勿上传敏感对话。",
+    ),
+}
+
 _COMMON = {
     "who": (
         "{app}, a service of {operator}, asks. Consonant keeps the record of your answer and of every use.",
@@ -86,10 +99,6 @@ _COMMON = {
         "If you do not allow it, {app} goes on working with a standard voice or with text.",
         "即使您不同意，{app} 仍可使用标准音色或文字方式为您服务。",
     ),
-    "statement": (
-        "The voice you upload is used to generate speech. The system does not keep it for good. Please do not upload sensitive conversations.",
-        "您上传的声音将用于生成语音，系统不会永久保存，请勿上传敏感对话。",
-    ),
 }
 
 
@@ -99,7 +108,13 @@ def texts(*, purpose: str, app: str, operator: str) -> Iterator[NoticeText]:
     Raises:
         KeyError: There are no words for this purpose.
     """
-    words = {"title": _TITLES[purpose], "why": _WHY[purpose], "voiceprint": _VOICEPRINT[purpose], **_COMMON}
+    words = {
+        "title": _TITLES[purpose],
+        "why": _WHY[purpose],
+        "voiceprint": _VOICEPRINT[purpose],
+        "statement": _STATEMENT[purpose],
+        **_COMMON,
+    }
     for position, locale in enumerate(("en", "zh-hans")):
         body = {key: pair[position].format(app=app, operator=operator) for key, pair in words.items()}
         yield NoticeText(locale, _OPERATIONS[purpose], body)

@@ -93,7 +93,7 @@ def live_sessions_of(*, user: User, now: datetime) -> QuerySet[Session]:
     """Return the sessions in which the person's voice may be used at this moment."""
     return (
         Session.objects.select_related("app", "grant__purpose")
-        .filter(grant__subject__user=user, closed_at=None, expires_at__gt=now)
+        .filter(grant__subject__user=user, closed_at=None, expires_at__gt=now, app__suspended_at=None)
         .order_by("-opened_at")
     )
 

@@ -67,7 +67,9 @@ def test_every_notice_answers_the_same_questions_in_both_languages(purpose):
         assert sorted(text.body) == sorted(questions)
         assert all(text.body.values())
         assert "{" not in "".join(text.body.values())
-    assert "您上传的声音将用于生成语音，系统不会永久保存，请勿上传敏感对话" in chinese.body["statement"]
+    end = "系统不会永久保存，请勿上传敏感对话。"
+    said = {"speaker-verification": f"您上传的声音将用于识别您本人，{end}"}
+    assert chinese.body["statement"] == said.get(purpose, f"您上传的声音将用于生成语音，{end}")
 
 
 def test_prepare_demo_can_be_repeated(settings, tmp_path):
