@@ -39,7 +39,6 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     ledger.errors.NotSealed: (404, "entry-not-sealed-yet"),
     ledger.errors.Behind: (503, "log-behind"),
     keyring.errors.KeyGone: (410, "keys-destroyed"),
-    RecursionError: (400, "malformed-request"),  # JSON nested past the parser's depth
     RequestDataTooBig: (413, "body-too-large"),
     Http404: (404, "not-found"),
     PermissionDenied: (403, "not-permitted"),
@@ -47,7 +46,6 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
 _SENTENCES = {
     RequestDataTooBig: "The body is larger than may be sent here: 16 MiB with a recording, 1 MiB without.",
     keyring.errors.KeyGone: "The keys of this record have been destroyed.",
-    RecursionError: "The body cannot be read.",
     Http404: "There is nothing at this address.",
     PermissionDenied: "This is not permitted.",
 }

@@ -1,0 +1,26 @@
+"""JSON bodies, bounded before they are parsed: the standard library's parser recurses in C, and a library that raises Python's recursion
+limit turns a deeply nested body from an error into a crash of the process.
+"""
+
+import io
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+MOST_CONTAINERS = 2_000
+"""No body that means something here has more objects and arrays, so none is nested deeper."""
+
+
+class BoundedJSON(JSONParser):
+    """Reads a JSON body."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Parse, unless there are too many containers."""
+        data: bytes = stream.read()
+        if data.count(b"[") + data.count(b"{") > MOST_CONTAINERS:
+            raise ParseError
+        return super().parse(io.BytesIO(data), media_type, parser_context)
