@@ -1,5 +1,7 @@
-"""JSON bodies, bounded before they are parsed: the standard library's parser recurses in C, and a library that raises Python's recursion
-limit turns a deeply nested body from an error into a crash of the process.
+"""JSON bodies, bounded before they are parsed.
+
+The standard library's parser recurses in C, and a library that raises Python's recursion limit turns a deeply nested body from an error
+into a crash of the process.
 """
 
 import io
