@@ -58,7 +58,8 @@ def postgres_program(place: Place, *, durable: bool = True) -> Program:
         "lc_messages": "C",
     }
     if not durable:
-        options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        # No autovacuum either: its workers belong to the superuser, and one at work keeps a database from being dropped.
+        options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
     settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     return _program(
         place, [f"{place.postgres}/bin/postgres", "-D", str(place.home / "postgres"), *settings], death_signal="SIGINT"
