@@ -8,6 +8,8 @@ import io
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
@@ -16,13 +18,15 @@ MOST_CONTAINERS = 2_000
 
 
 class BoundedJSON(JSONParser):
-    """Reads a JSON body."""
+    """Reads a JSON body of at most 1 MiB."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Parse, unless there are too many containers."""
-        data: bytes = stream.read()
+        data: bytes = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        if len(data) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise RequestDataTooBig("the body is larger than JSON may be")
         if data.count(b"[") + data.count(b"{") > MOST_CONTAINERS:
             raise ParseError
         return super().parse(io.BytesIO(data), media_type, parser_context)

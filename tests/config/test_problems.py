@@ -70,6 +70,11 @@ def test_json_nested_past_all_measure(api):
         sys.setrecursionlimit(limit)
 
 
+def test_a_json_body_has_a_bound(api):
+    answer = api.post("/api/v1/sessions", {"grant": "x" * 1_048_576})
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:consonant:problem:body-too-large")
+
+
 def test_destroyed_keys_are_no_accident(api, consent):
     grant = consent()
     store().destroy([grant.subject.key_name])
