@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import structlog
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 log = structlog.get_logger(__name__)
@@ -20,9 +21,12 @@ class Outage:
         """Pass on."""
         return self._get_response(request)
 
-    def process_exception(self, _request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer for an outage; anything else is Django's."""
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer for an outage; log what nobody expected, by its route; the page for it is Django's."""
         if not isinstance(error, OperationalError | InterfaceError):
+            if not isinstance(error, Http404 | PermissionDenied | SuspiciousOperation | BadRequest):
+                match = request.resolver_match
+                log.error("unexpected", route=match.view_name if match else None, exc_info=error)
             return None
         log.error("unavailable", error=type(error).__name__)
         sentence = _("The service cannot answer now. Nothing was changed, or all of it. Please try again.")

@@ -4,6 +4,7 @@
 nothing is echoed but the value a validator names to the one who sent it.
 """
 
+import sqlite3
 import uuid
 from typing import Any
 
@@ -49,7 +50,7 @@ _SENTENCES = {
     Http404: "There is nothing at this address.",
     PermissionDenied: "This is not permitted.",
 }
-_TRY_LATER = (OperationalError, InterfaceError, keyring.errors.KeyStoreBroken)
+_TRY_LATER = (OperationalError, InterfaceError, sqlite3.OperationalError, keyring.errors.KeyStoreBroken)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response:

@@ -4,6 +4,7 @@
 `var/run/service.env`, which is read here when the environment is silent, so that a second terminal finds the running service.
 """
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +21,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 django_stubs_ext.monkeypatch()  # lets Django's generic classes take their parameters at run time
 env = environ.Env()
 VAR = Path(env.str("CONSONANT_VAR", str(BASE_DIR / "var"))).resolve()
-if (VAR / "run" / "service.env").is_file():
+# Whoever says the mode or the address says all: a file left by an earlier `make run` must not make production local.
+if not {"CONSONANT_MODE", "CONSONANT_PUBLIC_URL"} & set(os.environ) and (VAR / "run" / "service.env").is_file():
     environ.Env.read_env(VAR / "run" / "service.env")
 
 MODE = env.str("CONSONANT_MODE", "production")
@@ -159,6 +161,8 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Consonant] "
 # How many proxies of one's own stand before the service: the limits on logins count what the outermost saw.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("CONSONANT_PROXY_COUNT", 0)
 ACCOUNT_LOGOUT_REDIRECT_URL = "portal:home"
+if not LOCAL and "EMAIL_URL" not in os.environ:
+    raise ImproperlyConfigured("EMAIL_URL must say where letters go in production: they carry codes")
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("CONSONANT_MAIL_FROM", f"no-reply@{_host}")

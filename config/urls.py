@@ -1,8 +1,12 @@
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 from oauth2_provider.views import RevokeTokenView, TokenView
 
 from config.health import alive, ready
+
+# Officers sign in where everybody does: there wrong passwords are counted.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 handler404 = "config.problems.not_found"
 urlpatterns = [

@@ -20,7 +20,7 @@ from consent.close_session import close_session
 from consent.errors import Refused, RequestUnknown
 from consent.models import ConsentRequest, Grant
 from consent.open_session import Opened, open_session
-from consent.terms import Operation
+from consent.terms import APP_SUSPENDED, Operation
 
 LONGEST_TERM = timedelta(days=366)
 
@@ -88,6 +88,8 @@ class ConsentRequests(APIView):
         """Make a consent request and return its link, once."""
         said = AskSerializer(data=request.data)
         said.is_valid(raise_exception=True)
+        if app_of(request).suspended_at is not None:
+            raise Refused(APP_SUSPENDED)
         words = dict(said.validated_data)
         words["client_state"] = words.pop("state")
         asked = ask(app=app_of(request), now=timezone.now(), **words)

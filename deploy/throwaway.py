@@ -21,6 +21,7 @@ def main() -> int:
         example = {
             "CONSONANT_MODE": "production",
             "CONSONANT_PUBLIC_URL": "https://consent.example.org",
+            "EMAIL_URL": "smtp+tls://mail.example.org:587",
             "CONSONANT_VAR": folder,
             "DATABASE_URL": database,
             "CELERY_BROKER_URL": broker,

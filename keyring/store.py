@@ -93,10 +93,11 @@ class KeyStore:
         sql.execute("BEGIN IMMEDIATE")
         try:
             yield sql
+            sql.execute("COMMIT")
         except BaseException:
-            sql.execute("ROLLBACK")
+            if sql.in_transaction:  # SQLite ends it by itself when the disk is full
+                sql.execute("ROLLBACK")
             raise
-        sql.execute("COMMIT")
 
     def _connection(self) -> sqlite3.Connection:
         """Return this thread's connection; a process that forked opens its own."""

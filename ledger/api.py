@@ -86,10 +86,11 @@ def _entry(ref: uuid.UUID, request: Request) -> Entry:
 @require_safe
 def log_file(_request: HttpRequest, path: str) -> FileResponse:
     """Serve one file of a published log, as C2SP tlog-tiles says."""
-    origin, _, name = path.partition("/checkpoint") if path.endswith("/checkpoint") else path.partition("/tile/")
+    is_checkpoint = path.endswith("/checkpoint")
+    origin, _, name = (path.removesuffix("/checkpoint"), "", "") if is_checkpoint else path.rpartition("/tile/")
     if not Log.objects.filter(origin=origin).exists():
         raise Http404
-    if path.endswith("/checkpoint"):
+    if is_checkpoint:
         target, kind, caching = "checkpoint", "text/plain; charset=utf-8", "no-cache"
     else:
         target, kind, caching = f"tile/{name}", "application/octet-stream", _FOR_EVER

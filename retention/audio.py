@@ -1,7 +1,7 @@
 """What an upload must be: real audio, at most so long, at least so fine. Pure but for the decoder (libsndfile).
 
 Every frame is decoded, for a header can lie about its length: a WAV is as long as what is there (recorders that stream write no length),
-a FLAC that is cut off is refused.
+a FLAC that is cut off is refused, and so is a file that goes on after its recording: what is kept is what was measured.
 """
 
 import io
@@ -12,6 +12,8 @@ import soundfile
 from retention.errors import AudioRefused
 
 _BLOCK_FRAMES = 65_536
+_TAIL_BYTES = 4_096
+"""What may follow the sound: a list of names, a tag."""
 HIGHEST_RATE = 192_000
 MOST_CHANNELS = 8
 
@@ -35,7 +37,8 @@ def inspect(data: bytes, *, longest_seconds: float, lowest_rate: int) -> Audio:
     if not data:
         raise AudioRefused("empty", "The file is empty.")
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        stream = io.BytesIO(data)
+        with soundfile.SoundFile(stream) as file:
             rate: int = file.samplerate
             if rate < lowest_rate:
                 raise AudioRefused(
@@ -52,10 +55,13 @@ def inspect(data: bytes, *, longest_seconds: float, lowest_rate: int) -> Audio:
                 frames += len(block)
             declared: int = file.frames
             kind: str = file.format
+            unread = len(data) - stream.tell()
     except (soundfile.LibsndfileError, RuntimeError, TypeError):
         raise AudioRefused("not_audio", "The file is not audio that can be read (WAV, FLAC, OGG or MP3).") from None
     if frames > most:
         raise AudioRefused("too_long", f"The audio is longer than {longest_seconds:g} seconds.")
+    if unread > _TAIL_BYTES:
+        raise AudioRefused("not_audio", "The file holds more than its one recording.")
     if frames == 0 or (kind == "FLAC" and frames < declared):
         raise AudioRefused("not_audio", "The audio is cut off or holds no sound.")
     return Audio(sample_rate=rate, duration_ms=round(frames * 1000 / rate), format=kind)

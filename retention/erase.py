@@ -6,34 +6,52 @@ through the same steps. Two workers at the same artifact do the same harmless wo
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
+import structlog
 from django.db import transaction
 
 import vault.blobs
 from consent.enter import enter
 from retention.models import Artifact
 
+log = structlog.get_logger(__name__)
 
-def carry_out(*, ids: Collection[uuid.UUID], now: datetime) -> None:
-    """Destroy the artifacts, which are `erasing` or further. Shredding comes for all before the first deletion: keys are what counts."""
+
+def carry_out(*, ids: Collection[uuid.UUID], clock: Callable[[], datetime]) -> int:
+    """Destroy the artifacts, which are `erasing` or further; return how many could not be deleted and stay `shredded`.
+
+    Shredding comes for all before the first deletion: keys are what counts. What the storage does not delete keeps no other from going.
+    Each time is read after what it dates has happened.
+    """
     shredding = list(Artifact.objects.filter(id__in=ids, state=Artifact.State.ERASING).values_list("id", flat=True))
     vault.blobs.shred(blobs=shredding)
+    shredded_at = clock()
     for artifact_id in shredding:
         _advance(
             artifact_id,
             before=Artifact.State.ERASING,
             after=Artifact.State.SHREDDED,
             kind="artifact.key_destroyed",
-            now=now,
+            now=shredded_at,
         )
-    deleting = list(Artifact.objects.filter(id__in=ids, state=Artifact.State.SHREDDED).values_list("id", flat=True))
-    vault.blobs.delete(blobs=deleting)
-    for artifact_id in deleting:
+    failed = 0
+    for artifact_id in Artifact.objects.filter(id__in=ids, state=Artifact.State.SHREDDED).values_list("id", flat=True):
+        try:
+            vault.blobs.delete(blobs=[artifact_id])
+        except Exception as error:  # noqa: BLE001 - whatever a storage raises; the next sweep tries again
+            log.error("delete_failed", artifact=str(artifact_id), error=type(error).__name__)  # noqa: TRY400 - a path would be in it
+            failed += 1
+            continue
         _advance(
-            artifact_id, before=Artifact.State.SHREDDED, after=Artifact.State.ERASED, kind="artifact.erased", now=now
+            artifact_id,
+            before=Artifact.State.SHREDDED,
+            after=Artifact.State.ERASED,
+            kind="artifact.erased",
+            now=clock(),
         )
+    return failed
 
 
 def _advance(

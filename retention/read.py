@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from django.db import transaction
+
 import vault.blobs
-from consent import terms
+from consent import lock, terms
 from consent.queries import standing_of
 from retention.errors import ArtifactGone
 from retention.models import Artifact
@@ -18,10 +20,12 @@ def read(*, artifact: Artifact, now: datetime) -> bytes | terms.Refusal:
     """
     if artifact.state != Artifact.State.ACTIVE or now >= artifact.expires_at:
         raise ArtifactGone
-    standing = standing_of(session_id=artifact.session_id, now=now)
-    if isinstance(standing, terms.Refusal):
-        return standing
-    try:
-        return vault.blobs.read(blob=artifact.id)
-    except BlobGone:
-        raise ArtifactGone from None
+    with transaction.atomic():
+        lock.for_use(artifact.grant_id)  # a withdrawal waits until the bytes are read
+        standing = standing_of(session_id=artifact.session_id, now=now)
+        if isinstance(standing, terms.Refusal):
+            return standing
+        try:
+            return vault.blobs.read(blob=artifact.id)
+        except BlobGone:
+            raise ArtifactGone from None

@@ -56,8 +56,8 @@ def upload(*, app: App, session_id: uuid.UUID, data: bytes, ttl: timedelta | Non
     # An error here can hide a commit that happened: what it leaves is the sweep's, which asks the database.
     outcome = _record(app=app, session_id=session_id, artifact_id=artifact_id, audio=audio, ttl=rule.ttl, now=now)
     if isinstance(outcome, Refusal):
+        vault.blobs.delete(blobs=[artifact_id])  # before the key, by which the sweep finds what a crash leaves
         vault.blobs.shred(blobs=[artifact_id])
-        vault.blobs.delete(blobs=[artifact_id])
     return outcome
 
 

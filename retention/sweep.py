@@ -1,6 +1,6 @@
 """Find what must go and what a crash left behind. The database is the truth: whoever wakes this, or nobody, it finds the same work.
 
-`sweep` first finishes what was begun, then claims what is due in batches with SKIP LOCKED, so that workers share a long queue.
+`sweep` claims what is due in batches with SKIP LOCKED, so that workers share a long queue, then finishes what a crash or a fault left.
 `sweep_orphans` destroys keys and bytes that no artifact names: what an upload leaves that died before its commit.
 """
 
@@ -25,13 +25,14 @@ BATCH = 500
 
 def sweep(*, clock: Callable[[], datetime]) -> int:
     """Destroy everything that is due; return how many artifacts were claimed."""
-    unfinished = list(queries.unfinished().values_list("id", flat=True)[:BATCH])
-    if unfinished:
-        carry_out(ids=unfinished, now=clock())
     claimed = 0
     while ids := _claim(now=clock()):
-        carry_out(ids=ids, now=clock())
+        carry_out(ids=ids, clock=clock)
         claimed += len(ids)
+    # A random part of them, so that rows which cannot be finished do not fill the batch for ever.
+    unfinished = list(queries.unfinished().values_list("id", flat=True)[:BATCH])
+    if unfinished:
+        carry_out(ids=unfinished, clock=clock)
     return claimed
 
 
@@ -48,8 +49,8 @@ def sweep_orphans(*, now: datetime) -> int:
     ):
         ids = {uuid.UUID(name.removeprefix(vault.blobs.KEY_PREFIX)) for name in names}
         orphans = ids - queries.known(ids=ids)
+        vault.blobs.delete(blobs=orphans)  # before the key, by which alone an orphan is found again
         vault.blobs.shred(blobs=orphans)
-        vault.blobs.delete(blobs=orphans)
         found += len(orphans)
     if found:
         log.warning("orphans_destroyed", count=found)

@@ -63,3 +63,9 @@ def test_a_look_that_cannot_be_entered_shows_nothing(client, officer, consent, m
 def test_a_speaker_has_no_business_here(client, user):
     client.force_login(user)
     assert client.get("/admin/").status_code == 302
+
+
+def test_officers_sign_in_where_guesses_are_counted(client):
+    answer = client.post("/admin/login/", {"username": "x", "password": "y"})
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/accounts/login/")

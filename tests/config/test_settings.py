@@ -24,7 +24,12 @@ def check(tmp_path, **environment):
 
 
 def test_production_is_the_default_and_clean(tmp_path):
-    done = check(tmp_path, CONSONANT_PUBLIC_URL="https://consonant.example", DATABASE_URL="postgresql:///x")
+    done = check(
+        tmp_path,
+        CONSONANT_PUBLIC_URL="https://consonant.example",
+        DATABASE_URL="postgresql:///x",
+        EMAIL_URL="smtp://localhost",
+    )
     assert done.returncode == 0, done.stderr
     for secret in (tmp_path / "secrets").iterdir():
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
@@ -35,6 +40,7 @@ def test_production_is_the_default_and_clean(tmp_path):
     [
         ({}, "CONSONANT_PUBLIC_URL must be"),
         ({"CONSONANT_PUBLIC_URL": "http://consonant.example"}, "CONSONANT_PUBLIC_URL must be"),
+        ({"CONSONANT_PUBLIC_URL": "https://consonant.example"}, "EMAIL_URL must say"),
         ({"CONSONANT_MODE": "debug"}, "neither `local` nor `production`"),
         ({"CONSONANT_MODE": "local", "DATABASE_URL": "sqlite:///x"}, "must name a PostgreSQL"),
     ],

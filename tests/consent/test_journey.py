@@ -162,6 +162,7 @@ def test_a_suspended_app_is_refused(api, app, consent, now):
     app.suspended_at = now
     app.save()
     assert api.post("/api/v1/sessions", {"grant": str(grant.id)}).json()["reason"] == "app_suspended"
+    assert api.ask().json()["reason"] == "app_suspended"
 
 
 @pytest.mark.parametrize(

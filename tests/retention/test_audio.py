@@ -60,4 +60,11 @@ def test_a_wav_of_unknown_length_is_what_is_there():
 def test_a_header_that_lies_about_its_length():
     data = bytearray(speech(12.0))
     data[40:44] = (16_000 * 2).to_bytes(4, "little")  # the data chunk says one second
-    assert look(bytes(data)).duration_ms == 1_000  # what no decoder reads is sealed and destroyed with the rest
+    with pytest.raises(AudioRefused, match="more than its one recording"):
+        look(bytes(data))
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "OGG", "MP3"])
+def test_two_recordings_in_one_file(kind):
+    with pytest.raises(AudioRefused):
+        look(speech(3.0, kind=kind) + speech(30.0, kind=kind))

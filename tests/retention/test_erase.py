@@ -143,3 +143,49 @@ def test_many_at_once_in_batches(app, session, clip, now, monkeypatch):
     monkeypatch.setattr(sweeping, "BATCH", 2)
     assert sweep(now + timedelta(seconds=5)) == 3
     assert set(Artifact.objects.values_list("state", flat=True)) == {"erased"}
+
+
+def test_a_file_that_cannot_be_deleted_keeps_no_other(app, session, artifact, clip, now, monkeypatch):
+    other = upload(app=app, session_id=session, data=clip, ttl=timedelta(seconds=9), now=now).artifact
+    real = vault.blobs.delete
+
+    def stubborn(*, blobs):
+        if artifact.id in blobs:
+            raise PermissionError
+        real(blobs=blobs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vault.blobs, "delete", stubborn)
+        for seconds in (8, 9, 10):
+            sweep(now + timedelta(seconds=seconds))
+    artifact.refresh_from_db()
+    other.refresh_from_db()
+    assert (artifact.state, other.state) == ("shredded", "erased")
+    sweep(now + timedelta(seconds=11))
+    assert is_gone(artifact)
+
+
+def test_destroyed_at_is_after_the_destruction(artifact, now, monkeypatch):
+    ticks = iter(range(8, 100))
+    shred, seen = vault.blobs.shred, []
+
+    def watching(*, blobs):
+        seen.append(next(ticks))
+        shred(blobs=blobs)
+
+    monkeypatch.setattr(vault.blobs, "shred", watching)
+    sweeping.sweep(clock=lambda: now + timedelta(seconds=next(ticks)))
+    artifact.refresh_from_db()
+    assert artifact.key_destroyed_at > now + timedelta(seconds=seen[0])
+    assert artifact.erased_at > artifact.key_destroyed_at
+
+
+def test_the_orphan_sweep_killed_between_bytes_and_key(app, session, clip, now, monkeypatch):
+    monkeypatch.setattr("retention.record._record", lambda **_: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
+        upload(app=app, session_id=session, data=clip, ttl=None, now=now)
+    with monkeypatch.context() as patch:
+        patch.setattr(vault.blobs, "shred", lambda **_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            sweeping.sweep_orphans(now=now + timedelta(seconds=400))
+    assert sweeping.sweep_orphans(now=now + timedelta(seconds=500)) >= 1

@@ -1,6 +1,7 @@
 """Run the sequencer: give pending entries their place, sign the head, publish the log. One process; a second one waits its turn."""
 
 import signal
+import sqlite3
 import threading
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.core.management.base import BaseCommand
 from django.db import Error, close_old_connections, connection
 from django.utils import timezone
 
+from keyring.errors import KeyringError
 from ledger.errors import LedgerError
 from ledger.models import Log, Pending
 from ledger.publish import publish, refuse_if_behind
@@ -30,8 +32,8 @@ class Command(BaseCommand):
         while not stop.is_set():
             try:
                 busy = any([self._serve(origin) for origin in Log.objects.values_list("origin", flat=True)])  # noqa: C419 - every log has its turn
-            except (Error, OSError) as error:
-                # PostgreSQL restarting, or a full disk: nothing was half done, so wait and take up the same work.
+            except Error as error:
+                # PostgreSQL restarting: nothing was half done, so wait and take up the same work.
                 log.warning("sequencer_waits", error=type(error).__name__)
                 close_old_connections()
                 connection.close()
@@ -47,9 +49,10 @@ class Command(BaseCommand):
                 refuse_if_behind(Log.objects.get(origin=origin))
             moved = sequence(origin=origin)
             publish(origin=origin, now=timezone.now())
-        except LedgerError as error:
-            if self._said.get(origin) != str(error):
-                self._said[origin] = str(error)
-                log.critical("log_stands_still", origin=origin, why=str(error))
+        except (LedgerError, KeyringError, OSError, sqlite3.Error, RuntimeError, ValueError) as error:
+            why = str(error) if isinstance(error, LedgerError) else type(error).__name__
+            if self._said.get(origin) != why:
+                self._said[origin] = why
+                log.critical("log_stands_still", origin=origin, why=why)
             return False
         return moved > 0
