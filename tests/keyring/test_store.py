@@ -1,6 +1,7 @@
 """The key store: durable, wrapped, forgetting for good; and the seal."""
 
 import os
+import sqlite3
 import stat
 import threading
 from datetime import UTC, datetime, timedelta
@@ -138,3 +139,17 @@ def test_the_seal():
     for wrong_key, bytes_, context in broken:
         with pytest.raises(SealBroken):
             unseal(wrong_key, bytes_, context=context)
+
+
+def test_a_commit_that_fails_leaves_no_lock(store, tmp_path):
+    store.make("artifact:a", now=NOON)
+    store._connection().execute("PRAGMA busy_timeout = 50")
+    reader = sqlite3.connect(tmp_path / "keys" / "keys.sqlite3", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM key").fetchall()
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        store.destroy(["artifact:a"])
+    reader.execute("COMMIT")
+    store.destroy(["artifact:a"])
+    with pytest.raises(KeyGone):
+        again(tmp_path).get("artifact:a")

@@ -12,10 +12,10 @@ from ledger.signing import open_log
 HOLDER = "tenant:tests"
 
 
-def new_log():
+def new_log(origin=None):
     """Make a log and the key that seals its openings; return its origin."""
     now = timezone.now()
-    origin = f"test.local/{uuid.uuid4().hex}"
+    origin = origin or f"test.local/{uuid.uuid4().hex}"
     store().make(HOLDER, now=now)
     open_log(origin=origin, now=now)
     return origin

@@ -68,3 +68,15 @@ def test_the_files(client, origin):
 def test_nothing_else(client, origin, path):
     assert client.get(path.format(origin=origin)).status_code == 404
     assert Log.objects.filter(origin=origin).exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoint-labs", "checkpoint", "tile"])
+def test_a_log_may_be_called_what_its_files_are(client, name):
+    origin = new_log(f"test.local/{name}")
+    add(origin)
+    sequence(origin=origin)
+    publish(origin=origin, now=timezone.now())
+    for path in ("checkpoint", "tile/entries/000.p/1"):
+        answer = client.get(f"/log/{origin}/{path}")
+        assert answer.status_code == 200
+        assert b"".join(answer.streaming_content)
