@@ -116,13 +116,10 @@ class ConsentRequestDetail(APIView):
         if found is None:
             raise RequestUnknown
         grant = Grant.objects.filter(request=found).first()
-        state = found.state
-        if state == ConsentRequest.State.REQUESTED and timezone.now() >= found.expires_at:
-            state = ConsentRequest.State.EXPIRED
         return Response(
             {
                 "id": str(found.id),
-                "state": state,
+                "state": found.state_at(timezone.now()),
                 "expires_at": found.expires_at,
                 "grant": None
                 if grant is None

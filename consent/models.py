@@ -157,6 +157,11 @@ class ConsentRequest(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
+    def state_at(self, now: datetime) -> str:
+        """Return where the request stands: one nobody answered in time is expired, whether or not its row says so yet."""
+        late = self.state == self.State.REQUESTED and now >= self.expires_at
+        return self.State.EXPIRED if late else self.state
+
     @staticmethod
     def digest_of(token: str) -> bytes:
         """Return the SHA-256 of a link's token (128 random bits, so no salt)."""

@@ -42,8 +42,8 @@ def request_by_token(*, token: str, now: datetime) -> ConsentRequest | None:
         .filter(token_digest=ConsentRequest.digest_of(token))
         .first()
     )
-    if request and request.state == ConsentRequest.State.REQUESTED and now >= request.expires_at:
-        request.state = ConsentRequest.State.EXPIRED
+    if request:
+        request.state = request.state_at(now)
     return request
 
 
@@ -63,7 +63,7 @@ def lock_open_request(*, token: str, now: datetime) -> ConsentRequest:
         raise RequestUnknown
     if request.state in {ConsentRequest.State.GIVEN, ConsentRequest.State.REFUSED}:
         raise RequestAnswered
-    if request.state == ConsentRequest.State.EXPIRED or now >= request.expires_at:
+    if request.state_at(now) == ConsentRequest.State.EXPIRED:
         raise RequestExpired
     return request
 

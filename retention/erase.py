@@ -19,8 +19,8 @@ from retention.models import Artifact
 log = structlog.get_logger(__name__)
 
 
-def carry_out(*, ids: Collection[uuid.UUID], clock: Callable[[], datetime]) -> int:
-    """Destroy the artifacts, which are `erasing` or further; return how many could not be deleted and stay `shredded`.
+def carry_out(*, ids: Collection[uuid.UUID], clock: Callable[[], datetime]) -> None:
+    """Destroy the artifacts, which are `erasing` or further; what cannot be deleted stays `shredded`.
 
     Shredding comes for all before the first deletion: keys are what counts. What the storage does not delete keeps no other from going.
     Each time is read after what it dates has happened.
@@ -36,13 +36,11 @@ def carry_out(*, ids: Collection[uuid.UUID], clock: Callable[[], datetime]) -> i
             kind="artifact.key_destroyed",
             now=shredded_at,
         )
-    failed = 0
     for artifact_id in Artifact.objects.filter(id__in=ids, state=Artifact.State.SHREDDED).values_list("id", flat=True):
         try:
             vault.blobs.delete(blobs=[artifact_id])
         except Exception as error:  # noqa: BLE001 - whatever a storage raises; the next sweep tries again
             log.error("delete_failed", artifact=str(artifact_id), error=type(error).__name__)  # noqa: TRY400 - a path would be in it
-            failed += 1
             continue
         _advance(
             artifact_id,
@@ -51,7 +49,6 @@ def carry_out(*, ids: Collection[uuid.UUID], clock: Callable[[], datetime]) -> i
             kind="artifact.erased",
             now=clock(),
         )
-    return failed
 
 
 def _advance(

@@ -25,12 +25,12 @@ BATCH = 500
 
 def sweep(*, clock: Callable[[], datetime]) -> int:
     """Destroy everything that is due; return how many artifacts were claimed."""
+    # A random part of what was left, so that rows which cannot be finished do not fill the batch for ever; what is due goes first.
+    unfinished = list(queries.unfinished().values_list("id", flat=True)[:BATCH])
     claimed = 0
     while ids := _claim(now=clock()):
         carry_out(ids=ids, clock=clock)
         claimed += len(ids)
-    # A random part of them, so that rows which cannot be finished do not fill the batch for ever.
-    unfinished = list(queries.unfinished().values_list("id", flat=True)[:BATCH])
     if unfinished:
         carry_out(ids=unfinished, clock=clock)
     return claimed
