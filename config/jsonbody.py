@@ -29,4 +29,7 @@ class BoundedJSON(JSONParser):
             raise RequestDataTooBig("the body is larger than JSON may be")
         if data.count(b"[") + data.count(b"{") > MOST_CONTAINERS:
             raise ParseError
-        return super().parse(io.BytesIO(data), media_type, parser_context)
+        try:
+            return super().parse(io.BytesIO(data), media_type, parser_context)
+        except RecursionError:
+            raise ParseError from None

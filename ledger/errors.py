@@ -54,3 +54,15 @@ class EntryUnknown(LedgerError):
 
 class NotSealed(LedgerError):
     """No signed checkpoint covers the entry yet."""
+
+
+class IdempotencyKeyInvalid(LedgerError):
+    """An Idempotency-Key is 1 to 255 visible ASCII characters, bare or as a quoted string."""
+
+
+class IdempotencyKeyInUse(LedgerError):
+    """A request with this Idempotency-Key is being worked on."""
+
+
+class IdempotencyKeyReused(LedgerError):
+    """This Idempotency-Key was used for another request."""

@@ -1,7 +1,8 @@
 """The ledger's tables. They hold no personal data: commitments, and openings sealed under keys that live elsewhere.
 
 `Pending` is what was appended and has no place yet; `Entry` is what has one, for ever (a trigger refuses UPDATE, DELETE and
-TRUNCATE); `Opening` lies beside an entry and can be destroyed without touching it; `Log` is the head; `Checkpoint` is each head that was signed.
+TRUNCATE); `Opening` lies beside an entry and can be destroyed without touching it; `Log` is the head; `Checkpoint` is each head that was signed;
+`Reservation` is a request that must not happen twice.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -86,3 +87,19 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.log_id} {self.size}"
+
+
+class Reservation(models.Model):
+    """An Idempotency-Key that was used, and the first answer, sealed under the key named `holder`: see `ledger.reserve`."""
+
+    key = models.BinaryField(max_length=32, primary_key=True)
+    body = models.BinaryField(max_length=32)
+    holder = models.CharField(max_length=60)
+    sealed = models.BinaryField()
+    made_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["holder"], name="ledger_reservation_holder"),
+            models.Index(fields=["made_at"], name="ledger_reservation_due"),
+        ]
