@@ -5,7 +5,9 @@ with `secure_delete` (freed bytes are overwritten), `journal_mode=TRUNCATE` and 
 it has happened on disk; a crash inside either leaves all of it or none. Each key is sealed under the key-encryption key (32 bytes in
 a file of mode 600) with its name as context.
 
-Names say what a key is for: `artifact:<uuid>`, `subject:<uuid>`, `evidence:<uuid>`, `custody:<uuid>`, `tenant:<uuid>`, `log:<origin>`.
+Names say what a key is for: `artifact:<uuid>`, `subject:<uuid>` (of a person, or of one app's tie to a person), `evidence:<uuid>`,
+`custody:<uuid>`, `certificate:<uuid>`, `hook:<uuid>`, `tenant:<uuid>`,
+`log:<origin>`, `certificates:<origin>`.
 """
 
 import os
@@ -65,6 +67,10 @@ class KeyStore:
             return unseal(self._kek(), row[0], context=name.encode())
         except SealBroken:
             raise KeyStoreBroken("the key-encryption key does not open this key store") from None
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a key of that name."""
+        return self._connection().execute("SELECT 1 FROM key WHERE name = ?", (name,)).fetchone() is not None
 
     def destroy(self, names: Iterable[str]) -> None:
         """Overwrite and remove the keys, synced. Names that are not there are no error: this can be repeated."""

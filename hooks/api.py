@@ -1,0 +1,110 @@
+"""The REST surface of hooks: subscribe, see, unsubscribe."""
+
+import uuid
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from accounts.models import App
+from hooks.cloudevent import EVENTS
+from hooks.errors import SubscriptionUnknown
+from hooks.models import Subscription
+from hooks.subscribe import subscribe
+from hooks.unsubscribe import unsubscribe
+from ledger.once import once
+
+MOST_SHOWN = 100
+_LOCATION = OpenApiParameter(
+    "Location",
+    OpenApiTypes.URI_REF,
+    OpenApiParameter.HEADER,
+    required=True,
+    response=[201],
+    description="Where it stands.",
+)
+
+
+class SubscribeSerializer(serializers.Serializer[Any]):
+    """What an app says when it subscribes."""
+
+    event = serializers.ChoiceField(EVENTS)
+    target_url = serializers.URLField(max_length=2000)
+
+
+class HookSerializer(serializers.ModelSerializer[Subscription]):
+    """A subscription."""
+
+    class Meta:
+        model = Subscription
+        fields = ["id", "event", "target_url", "state", "created_at", "ended_at"]
+
+
+class SubscribedSerializer(HookSerializer):
+    """A new subscription with its secret."""
+
+    secret = serializers.CharField()
+
+    class Meta(HookSerializer.Meta):
+        fields = [*HookSerializer.Meta.fields, "secret"]
+
+
+def _app_of(request: Request) -> App:
+    app: App = request.auth.application  # type: ignore[union-attr]
+    return app
+
+
+class Hooks(APIView):
+    """An app's subscriptions."""
+
+    required_scopes = ["hooks"]
+
+    @extend_schema(operation_id="list_hooks", responses=HookSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """List them, newest first."""
+        found = Subscription.objects.filter(app=_app_of(request)).order_by("-created_at")[:MOST_SHOWN]
+        return Response(HookSerializer(found, many=True).data)
+
+    @extend_schema(
+        operation_id="subscribe",
+        request=SubscribeSerializer,
+        responses={201: SubscribedSerializer},
+        parameters=[_LOCATION],
+    )
+    @once
+    def post(self, request: Request) -> Response:
+        """Subscribe; the address has to answer a challenge first. The secret is shown once."""
+        said = SubscribeSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        made = subscribe(app=_app_of(request), now=timezone.now(), **said.validated_data)
+        return Response(
+            {**HookSerializer(made.subscription).data, "secret": made.secret},
+            status=201,
+            headers={"Location": reverse("hooks:hook", args=[made.subscription.id])},
+        )
+
+
+class Hook(APIView):
+    """One subscription."""
+
+    required_scopes = ["hooks"]
+
+    @extend_schema(operation_id="get_hook", responses=HookSerializer)
+    def get(self, request: Request, hook_id: uuid.UUID) -> Response:
+        """Show it, without its secret."""
+        found = Subscription.objects.filter(id=hook_id, app=_app_of(request)).first()
+        if found is None:
+            raise SubscriptionUnknown
+        return Response(HookSerializer(found).data)
+
+    @extend_schema(operation_id="unsubscribe", responses={204: None})
+    def delete(self, request: Request, hook_id: uuid.UUID) -> Response:
+        """End it."""
+        unsubscribe(app=_app_of(request), subscription_id=hook_id, now=timezone.now())
+        return Response(status=204)

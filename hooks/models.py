@@ -1,0 +1,76 @@
+"""Subscriptions and deliveries. The secret of a subscription is a key of the key store, not a row."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
+
+from accounts.models import App
+from hooks.cloudevent import EVENTS
+
+
+class Subscription(models.Model):
+    """An app's wish to be told of one kind of event at one address."""
+
+    class State(models.TextChoices):
+        """Whether it still holds."""
+
+        ACTIVE = "active", _("active")
+        ENDED = "ended", _("ended")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="subscriptions")
+    event = models.CharField(max_length=40, choices=[(event, event) for event in EVENTS])
+    target_url = models.URLField(max_length=2000)
+    state = models.CharField(max_length=8, choices=State, default=State.ACTIVE)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        verbose_name = _("hook")
+        verbose_name_plural = _("hooks")
+        indexes = [
+            models.Index(fields=["app", "event"], condition=models.Q(state="active"), name="hooks_subscription_live")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def key_name(self) -> str:
+        """The name of its secret in the key store."""
+        return f"hook:{self.id}"
+
+
+class Delivery(models.Model):
+    """One event on its way to one subscription. `delivered` is said only after the target's 2xx."""
+
+    class State(models.TextChoices):
+        """Where it stands."""
+
+        PENDING = "pending", _("on its way")
+        DELIVERED = "delivered", _("delivered")
+        DEAD = "dead", _("given up")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="deliveries")
+    event_id = models.UUIDField(db_index=True)
+    event = models.CharField(max_length=40)
+    body = models.TextField()
+    """The exact text that is signed."""
+    created_at = models.DateTimeField()
+    next_try_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    last_status = models.PositiveSmallIntegerField(null=True)
+    last_error = models.CharField(max_length=40, blank=True)
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [models.UniqueConstraint(fields=["subscription", "event_id"], name="hooks_delivery_once")]
+        indexes = [models.Index(fields=["next_try_at"], condition=models.Q(state="pending"), name="hooks_delivery_due")]
+
+    def __str__(self) -> str:
+        return str(self.id)

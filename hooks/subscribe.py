@@ -1,0 +1,100 @@
+"""Subscribe an app to an event, once its address has answered a challenge.
+
+Order: address checked; challenged; secret stored and synced; then one transaction with the row and the entry. A crash before it leaves at
+most a secret without a subscription, which `hooks.tidy` destroys. The challenge is signed like every delivery, with the secret that the
+app learns afterwards: a receiver sees what a delivery looks like, and can check it only from the first delivery on.
+"""
+
+import base64
+import os
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import httpx
+from django.conf import settings
+from django.db import transaction
+from uuid_utils.compat import uuid7
+
+from accounts.models import App
+from hooks import cloudevent, target
+from hooks.deliver import post
+from hooks.errors import ChallengeFailed, TargetRefused, TooManySubscriptions
+from hooks.models import Subscription
+from keyring.keys import store
+from ledger.append import append
+
+MOST = 20
+
+
+@dataclass(frozen=True)
+class Subscribed:
+    """A subscription and its secret, which is shown once."""
+
+    subscription: Subscription
+    secret: str
+
+
+def subscribe(*, app: App, event: str, target_url: str, now: datetime) -> Subscribed:
+    """Subscribe `app` to `event` at `target_url`.
+
+    Raises:
+        TargetRefused: The address may not be called.
+        ChallengeFailed: It did not answer as it must.
+        TooManySubscriptions: The app has twenty already.
+    """
+    target.check_url(target_url, private=settings.HOOK_TARGETS_PRIVATE)
+    _refuse_more(app)
+    key = os.urandom(32)
+    secret = "whsec_" + base64.b64encode(key).decode()
+    _challenge(target_url, secret, now=now)
+    subscription = Subscription(id=uuid7(), app=app, event=event, target_url=target_url, created_at=now)
+    store().put({subscription.key_name: key}, now=now)
+    with transaction.atomic():
+        App.objects.select_for_update(no_key=True).get(id=app.id)  # two at once do not both find room for one
+        _refuse_more(app)
+        subscription.save(force_insert=True)
+        append(
+            origin=app.tenant.origin,
+            kind="hook.subscribed",
+            actor=f"app:{app.id}",
+            payload={
+                "app": str(app.id),
+                "hook": str(subscription.id),
+                "event": event,
+                "host": urlsplit(target_url).hostname,
+            },
+            holder=app.tenant.key_name,
+            now=now,
+        )
+    return Subscribed(subscription, secret)
+
+
+def _refuse_more(app: App) -> None:
+    if Subscription.objects.filter(app=app, state=Subscription.State.ACTIVE).count() >= MOST:
+        raise TooManySubscriptions
+
+
+def _challenge(target_url: str, secret: str, *, now: datetime) -> None:
+    word = secrets.token_urlsafe(24)
+    event_id = uuid.UUID(str(uuid7()))
+    body = cloudevent.encode(
+        event_id=event_id,
+        source=settings.PUBLIC_URL,
+        event=cloudevent.CHALLENGE,
+        data={"challenge": word},
+        now=now,
+    )
+    try:
+        with target.client(private=settings.HOOK_TARGETS_PRIVATE) as client:
+            answer = post(client, target_url, event_id=event_id, body=body, secret=secret, now=now)
+            said = answer.json()
+    except TargetRefused:
+        raise
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
+        raise ChallengeFailed from None
+    same = isinstance(said, dict) and said.get("challenge") == word
+    if not answer.is_success or not same:
+        raise ChallengeFailed

@@ -1,0 +1,19 @@
+"""Celery's door to the verbs of hooks; in a queue of their own, for a target can take its time."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from hooks import deliver as verbs
+
+
+@shared_task(name="hooks.deliver")
+def deliver() -> None:
+    """Send what is due."""
+    while verbs.deliver(clock=timezone.now):
+        pass
+
+
+@shared_task(name="hooks.tidy")
+def tidy() -> None:
+    """Delete what was settled long ago."""
+    verbs.tidy(now=timezone.now())

@@ -1,0 +1,187 @@
+"""Deliveries: signed, at least once, said only when so; retried, given up, replayed; one dead target holds up nobody."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from consent.withdraw import withdraw
+from hooks import deliver as delivering
+from hooks.models import Delivery, Subscription
+from hooks.schedule import DELAYS
+from tests import vectors
+from tests.conftest import Api, kinds
+from tests.factories import AppFactory, OfficerFactory
+
+pytestmark = pytest.mark.django_db
+
+
+class Killed(BaseException):
+    """The process is gone at this line."""
+
+
+def deliver(at=None):
+    return delivering.deliver(clock=(lambda: at) if at else timezone.now)
+
+
+@pytest.fixture
+def given(receiver, subscribe, consent):
+    """A subscription and an event on its way."""
+    subscribe(receiver)
+    return consent()
+
+
+def test_signed_and_received(receiver, given):
+    assert deliver() == 1
+    (event,) = receiver.got
+    assert receiver.forged == []
+    assert event["type"] == "consent.given"
+    assert event["data"]["grant"] == str(given.id)
+    assert event["data"]["request"] == str(given.request_id)
+    assert "user-1" not in str(event)
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.tries, delivery.last_status) == ("delivered", 1, 200)
+    assert str(delivery.event_id) == event["id"]
+    assert deliver() == 0
+
+
+def test_every_event(api, receiver, subscribe, consent, user, clip):
+    for event in ("consent.given", "consent.withdrawn", "session.ended", "artifact.erased"):
+        subscribe(receiver, event)
+    grant = consent()
+    session = api.post("/api/v1/sessions", {"grant": str(grant.id)}).json()["id"]
+    api.upload(session, clip)
+    withdraw(grant_id=grant.id, user=user, now=timezone.now())
+    from retention.sweep import sweep
+
+    sweep(clock=timezone.now)
+    while deliver():
+        pass
+    assert sorted(event["type"] for event in receiver.got) == [
+        "artifact.erased",
+        "consent.given",
+        "consent.withdrawn",
+        "session.ended",
+    ]
+    assert receiver.forged == []
+
+
+def test_the_shape_is_cloudevents(receiver, given):
+    deliver()
+    (event,) = receiver.got
+    assert event.keys() == {"specversion", "id", "source", "type", "time", "datacontenttype", "data"}
+    assert event["specversion"] == "1.0"
+    assert vectors.path("hooks/cloudevents").exists()
+
+
+def test_a_failure_is_tried_again_by_the_schedule_and_then_given_up(receiver, given):
+    receiver.status = 500
+    at = timezone.now()
+    for tries, following in enumerate([*DELAYS[1:], None], start=1):
+        assert deliver(at) == 1
+        delivery = Delivery.objects.get()
+        assert delivery.tries == tries
+        if following is None:
+            assert (delivery.state, delivery.last_status, delivery.last_error) == ("dead", 500, "status")
+        else:
+            assert (delivery.state, delivery.next_try_at) == ("pending", at + following)
+            assert deliver(at + following - timedelta(milliseconds=1)) == 0
+            at += following
+    assert deliver(at + timedelta(days=30)) == 0
+    assert len({event["id"] for event in receiver.got}) == 1
+
+
+def test_a_redirect_is_a_failure(receiver, other_receiver, given):
+    receiver.status, receiver.headers = 302, {"Location": other_receiver.url}
+    deliver()
+    assert Delivery.objects.get().last_status == 302
+    assert other_receiver.got + other_receiver.forged == []
+
+
+def test_gone_ends_the_subscription(receiver, given, consent):
+    receiver.status = 410
+    deliver()
+    subscription = Subscription.objects.get()
+    assert (subscription.state, subscription.end_reason) == ("ended", "gone")
+    assert Delivery.objects.get().state == "dead"
+    assert kinds().count("hook.ended") == 1
+    consent(ref="user-2")
+    assert Delivery.objects.count() == 1
+
+
+def test_an_officer_replays_a_dead_letter(receiver, given):
+    Delivery.objects.update(state="dead", tries=10)
+    officer = Client()
+    officer.force_login(OfficerFactory())
+    page = officer.get("/admin/hooks/delivery/?state__exact=dead")
+    assert str(given.app) in page.content.decode()
+    delivery = Delivery.objects.get()
+    answer = officer.post(
+        "/admin/hooks/delivery/", {"action": "replay_chosen", "_selected_action": [str(delivery.id)]}, follow=True
+    )
+    assert "1 of 1" in answer.content.decode()
+    assert kinds()[-1] == "hook.replayed"
+    deliver()
+    assert len(receiver.got) == 1
+    assert officer.post(f"/admin/hooks/delivery/{delivery.id}/change/", {}).status_code == 403
+
+
+def test_a_suspended_app_is_told(app, receiver, given):
+    app.suspended_at = timezone.now()
+    app.save()
+    deliver()
+    assert len(receiver.got) == 1
+
+
+@pytest.mark.parametrize("where", ["after the claim", "after the send", "before the word of it"])
+def test_killed_at_each_step_nothing_is_said_that_is_not_so(receiver, given, monkeypatch, where):
+    def die(*_args, **_words):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if where == "after the claim":
+            patch.setattr(delivering.target, "client", die)
+        elif where == "after the send":
+            patch.setattr(delivering, "_settle", die)
+        else:
+            patch.setattr(delivering, "delay_after", die)
+        with pytest.raises(Killed):
+            deliver()
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.delivered_at) == ("pending", None)
+    deliver(timezone.now() + delivering.LEASE)
+    assert Delivery.objects.get().state == "delivered"
+    assert len({event["id"] for event in receiver.got}) == 1
+
+
+def test_a_slow_target_holds_up_no_other(app, receiver, other_receiver, subscribe, consent):
+    import time
+
+    elsewhere = AppFactory(tenant=app.tenant)
+    subscribe(receiver)
+    theirs = Api(elsewhere, scope="hooks")
+    subscribe(other_receiver, by=theirs)
+    receiver.delay = 1.5
+    for number in range(4):
+        consent(ref=f"slow-{number}")
+    consent(by=elsewhere, ref="quick")
+    began, took = time.monotonic(), []
+    other_receiver._check = lambda *_: took.append(time.monotonic() - began)
+    deliver()
+    assert took
+    assert took[0] < 1.0
+    assert Delivery.objects.filter(state="delivered").count() == 3, "two for each target"
+
+
+def test_no_rows_without_a_listener(consent):
+    consent()
+    assert Delivery.objects.count() == 0
+
+
+def test_what_was_settled_long_ago_is_deleted(receiver, given):
+    deliver()
+    delivering.tidy(now=timezone.now() + timedelta(days=29))
+    assert Delivery.objects.count() == 1
+    delivering.tidy(now=timezone.now() + timedelta(days=31))
+    assert Delivery.objects.count() == 0
