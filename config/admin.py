@@ -1,12 +1,21 @@
 """What the compliance officer sees: every row of the domain, none of them editable."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import App, Tenant, User
 from config.adminsite import ReadOnly
 from consent.models import ConsentRequest, Grant, Notice, Purpose, Session, Subject
+from hooks.models import Delivery, Subscription
+from hooks.replay import replay
 from ledger.models import Checkpoint, Log
-from retention.models import Artifact, Policy
+from retention.models import Artifact, Erasure, Policy
+from retention.queries import holders_of
 
 
 @admin.register(User)
@@ -88,16 +97,49 @@ class ArtifactAdmin(ReadOnly):
     """Artifacts."""
 
     subject_path = "subject"
-    list_display = ("id", "kind", "app", "state", "recorded_at", "expires_at", "key_destroyed_at", "erased_at")
-    list_filter = ("state", "kind")
+    list_display = ("id", "kind", "custody", "app", "state", "standing", "recorded_at", "expires_at", "erased_at")
+    list_filter = ("state", "kind", "custody", "standing")
     date_hierarchy = "recorded_at"
+    readonly_fields = ("derived_from", "made_from_it")
+    exclude = ("parents",)
+
+    @admin.display(description=_("derived from"))
+    def derived_from(self, artifact: Artifact) -> str:
+        """Name the sources."""
+        return ", ".join(str(parent.pk) for parent in artifact.parents.all()) or "-"
+
+    @admin.display(description=_("made from it"))
+    def made_from_it(self, artifact: Artifact) -> str:
+        """Name what was derived from it."""
+        return ", ".join(str(child.pk) for child in artifact.children.all()) or "-"
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnly):
+    """Erasures, with where each holder stands."""
+
+    subject_path = "subject"
+    list_display = ("id", "app", "state", "requested_at", "due_at", "escalated_at", "completed_at", "certified_at")
+    list_filter = ("state",)
+    date_hierarchy = "requested_at"
+    exclude = ("user", "sealed", "bindings")
+    readonly_fields = ("holders",)
+
+    @admin.display(description=_("holders"))
+    def holders(self, erasure: Erasure) -> SafeString:
+        """Say of each holder how much of it is gone."""
+        rows = [
+            (holder.app, holder.custody, holder.gone, holder.total, holder.acknowledged_at or "-")
+            for holder in holders_of(erasure)
+        ]
+        return format_html_join("", "<p>{} ({}): {}/{} · {}</p>", rows)
 
 
 @admin.register(Policy)
 class PolicyAdmin(ReadOnly):
     """Retention policies."""
 
-    list_display = ("kind", "app", "ttl", "longest_seconds", "lowest_rate")
+    list_display = ("kind", "custody", "purpose", "app", "ttl", "longest_seconds", "lowest_rate")
 
 
 @admin.register(Log)
@@ -114,3 +156,35 @@ class CheckpointAdmin(ReadOnly):
 
     list_display = ("log", "size", "signed_at")
     fields = ("log", "size", "note", "signed_at")
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnly):
+    """Hooks."""
+
+    list_display = ("id", "app", "event", "state", "created_at", "ended_at", "end_reason")
+    list_filter = ("state", "event")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly):
+    """Deliveries; those given up are the dead letters."""
+
+    list_display = ("id", "app", "event", "state", "tries", "created_at", "next_try_at", "last_status", "last_error")
+    list_filter = ("state", "event")
+    list_select_related = ("subscription__app",)
+    date_hierarchy = "created_at"
+    actions = ("replay_chosen",)
+
+    @admin.display(description=_("app"))
+    def app(self, delivery: Delivery) -> str:
+        """Name the app."""
+        return str(delivery.subscription.app)
+
+    @admin.action(description=_("Send again"))
+    def replay_chosen(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        """Put them back on their way; each is entered."""
+        done = [
+            replay(delivery_id=delivery.id, officer=str(request.user.pk), now=timezone.now()) for delivery in chosen
+        ]
+        self.message_user(request, _("%(done)d of %(chosen)d sent again.") % {"done": sum(done), "chosen": len(done)})

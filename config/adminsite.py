@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from consent.enter import enter
+from consent.enter import enter, enter_for_tenant
 from consent.models import Subject
 
 
@@ -50,14 +50,18 @@ class ReadOnly(admin.ModelAdmin[Any]):
         subject: Any = row
         for step in self.subject_path.split("."):
             subject = subject if step == "self" else getattr(subject, step)
-        if isinstance(subject, Subject) and request.user.pk:
-            enter(
-                subject=subject,
-                kind="access.viewed",
-                actor=f"officer:{request.user.pk}",
-                payload={"officer": str(request.user.pk), "what": type(row).__name__.lower(), "id": str(row.pk)},
-                now=timezone.now(),
-            )
+        if not isinstance(subject, Subject) or not request.user.pk:
+            return
+        said: dict[str, Any] = {
+            "kind": "access.viewed",
+            "actor": f"officer:{request.user.pk}",
+            "payload": {"officer": str(request.user.pk), "what": type(row).__name__.lower(), "id": str(row.pk)},
+            "now": timezone.now(),
+        }
+        if subject.user_id is None:  # forgotten: nobody can say any more whom it was about
+            enter_for_tenant(tenant=subject.tenant, **said)
+        else:
+            enter(subject=subject, **said)
 
 
 class ComplianceSite(admin.AdminSite):

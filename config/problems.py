@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 import consent.errors
+import hooks.errors
 import keyring.errors
 import ledger.errors
 import retention.errors
@@ -36,9 +37,23 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     retention.errors.ArtifactUnknown: (404, "artifact-unknown"),
     retention.errors.ArtifactGone: (410, "artifact-gone"),
     retention.errors.NoPolicy: (422, "no-retention-policy"),
+    retention.errors.LineageUnknown: (422, "lineage-unknown"),
+    retention.errors.SubjectTwice: (422, "subject-twice"),
+    retention.errors.NotHeldByApp: (409, "not-held-by-app"),
+    retention.errors.Unsigned: (403, "acknowledgement-unsigned"),
+    retention.errors.ErasureUnknown: (404, "erasure-unknown"),
+    retention.errors.NothingToErase: (404, "nothing-to-erase"),
+    retention.errors.CertificateGone: (404, "no-certificate"),
+    hooks.errors.SubscriptionUnknown: (404, "hook-unknown"),
+    hooks.errors.TargetRefused: (422, "hook-target-refused"),
+    hooks.errors.ChallengeFailed: (422, "hook-challenge-failed"),
+    hooks.errors.TooManySubscriptions: (409, "too-many-hooks"),
     ledger.errors.EntryUnknown: (404, "entry-unknown"),
     ledger.errors.NotSealed: (404, "entry-not-sealed-yet"),
     ledger.errors.Behind: (503, "log-behind"),
+    ledger.errors.IdempotencyKeyInvalid: (422, "idempotency-key-invalid"),
+    ledger.errors.IdempotencyKeyInUse: (409, "idempotency-key-in-use"),
+    ledger.errors.IdempotencyKeyReused: (422, "idempotency-key-reused"),
     keyring.errors.KeyGone: (410, "keys-destroyed"),
     RequestDataTooBig: (413, "body-too-large"),
     Http404: (404, "not-found"),
@@ -50,21 +65,19 @@ _SENTENCES = {
     Http404: "There is nothing at this address.",
     PermissionDenied: "This is not permitted.",
 }
+_SOON = {ledger.errors.NotSealed, ledger.errors.IdempotencyKeyInUse}
 _TRY_LATER = (OperationalError, InterfaceError, sqlite3.OperationalError, keyring.errors.KeyStoreBroken)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response:
     """Turn an error of a view into a problem document; what nobody expected becomes a 500 that says nothing but its id."""
     set_rollback()
-    if isinstance(error, consent.errors.Refused) and isinstance(error.refusal, Refusal):
-        refusal = error.refusal
-        return _problem(403, "use-refused", refusal.sentence, reason=refusal.reason, cure=refusal.cure)
-    if isinstance(error, retention.errors.AudioRefused):
-        return _problem(422, "audio-refused", error.sentence, reason=error.reason)
+    if (reasoned := _with_reason(error)) is not None:
+        return reasoned
     for kind, (status, name) in _STATUS.items():
         if isinstance(error, kind):
             sentence = _SENTENCES.get(kind) or (kind.__doc__ or "").strip()
-            headers = {"Retry-After": "1"} if status == 503 or kind is ledger.errors.NotSealed else None
+            headers = {"Retry-After": "1"} if status == 503 or kind in _SOON else None
             return _problem(status, name, sentence, headers=headers)
     if isinstance(error, exceptions.APIException):
         return _from_framework(error)
@@ -81,9 +94,31 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     return _problem(500, "unexpected", "Something went wrong that should not have.", incident=str(incident))
 
 
+def _with_reason(error: Exception) -> Response | None:
+    """Return the problem document of an error that carries its own sentence."""
+    match error:
+        case consent.errors.Refused(refusal=Refusal() as refusal):
+            return _problem(403, "use-refused", refusal.sentence, reason=refusal.reason, cure=refusal.cure)
+        case retention.errors.BytesNotTaken(refusal=Refusal() as refusal):
+            return _problem(
+                403,
+                "bytes-not-taken",
+                refusal.sentence,
+                reason=refusal.reason,
+                cure=refusal.cure,
+                artifact=str(error.artifact),
+                entry=str(error.entry),
+            )
+        case retention.errors.MarkRefused():
+            return _problem(422, "mark-refused", error.sentence, reason=error.reason)
+        case retention.errors.AudioRefused():
+            return _problem(422, "audio-refused", error.sentence, reason=error.reason)
+    return None
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer for an address nobody knows: a problem document under /api/, a page elsewhere."""
-    if not request.path.startswith("/api/"):
+    if not request.path.startswith(("/api/", "/v1/")):
         return page_not_found(request, exception)
     answer = handle(Http404(), {})
     return JsonResponse(answer.data, status=404, content_type=answer.content_type)

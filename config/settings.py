@@ -5,6 +5,7 @@
 """
 
 import os
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,6 +46,8 @@ KEY_STORE = VAR / "keys" / "keys.sqlite3"
 KEK_FILE = Path(env.str("CONSONANT_KEK_FILE", str(SECRETS / "kek")))
 LOG_FOLDER = VAR / "logs"
 LOG_ORIGIN = env.str("CONSONANT_LOG_ORIGIN", "consonant.local")
+# Whether hooks may call http and private addresses: on a developer's machine.
+HOOK_TARGETS_PRIVATE = env.bool("CONSONANT_HOOKS_PRIVATE", LOCAL)
 ORPHAN_GRACE_SECONDS = env.int("CONSONANT_ORPHAN_GRACE_SECONDS", 300)
 
 INSTALLED_APPS = [
@@ -58,6 +61,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "rest_framework",
+    "drf_spectacular",
     "oauth2_provider",
     "allauth",
     "allauth.account",
@@ -66,6 +70,7 @@ INSTALLED_APPS = [
     "ledger",
     "vault",
     "zkp",
+    "hooks",
     "consent",
     "retention",
     "portal",
@@ -129,11 +134,21 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Targets take their time: what calls them has workers of its own, so that nothing that must go on time waits for them.
+CELERY_TASK_ROUTES = {"hooks.*": {"queue": "hooks"}}
 # A tick that waited longer than it may is dropped: the next one does its work.
 CELERY_BEAT_SCHEDULE = {
     "retention.sweep": {"task": "retention.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "retention.sweep_orphans": {"task": "retention.sweep_orphans", "schedule": 30.0, "options": {"expires": 30}},
+    "retention.pursue": {"task": "retention.pursue", "schedule": 1.0, "options": {"expires": 5}},
     "consent.lapse": {"task": "consent.lapse", "schedule": 2.0, "options": {"expires": 5}},
+    "hooks.deliver": {"task": "hooks.deliver", "schedule": 1.0, "options": {"expires": 1}},
+    "hooks.tidy": {"task": "hooks.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
+    "ledger.expire_reservations": {
+        "task": "ledger.expire_reservations",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 # --- people and apps ------------------------------------------------------------------------------------------------
@@ -169,7 +184,11 @@ DEFAULT_FROM_EMAIL = env.str("CONSONANT_MAIL_FROM", f"no-reply@{_host}")
 
 OAUTH2_PROVIDER_APPLICATION_MODEL = "accounts.App"
 OAUTH2_PROVIDER = {
-    "SCOPES": {"consent": "Ask people for consent and open sessions", "record": "Record and read artifacts"},
+    "SCOPES": {
+        "consent": "Ask people for consent and open sessions",
+        "record": "Record and read artifacts",
+        "hooks": "Be told of events",
+    },
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
     "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
     "REFRESH_TOKEN_REUSE_PROTECTION": True,
@@ -189,9 +208,20 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["oauth2_provider.contrib.rest_framework.TokenHasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.jsonbody.BoundedJSON"],
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.Operation",
     "EXCEPTION_HANDLER": "config.problems.handle",
     "UNAUTHENTICATED_USER": None,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Consonant",
+    "DESCRIPTION": "The consent-and-lifecycle ledger for biometric voice data: what a voice app asks, records and is told.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": r"/(api/)?v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["config.openapi.complete"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 # An upload is held in memory until it is sealed: plain audio never lies on disk.
 MAX_UPLOAD_BYTES = 16 * 1024 * 1024
@@ -206,7 +236,10 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    ("swagger-ui", files("drf_spectacular_sidecar") / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"),
+]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

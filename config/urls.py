@@ -3,6 +3,7 @@ from django.contrib import admin
 from django.urls import include, path
 from oauth2_provider.views import RevokeTokenView, TokenView
 
+from config.docs import docs, document
 from config.health import alive, ready
 
 # Officers sign in where everybody does: there wrong passwords are counted.
@@ -13,7 +14,10 @@ urlpatterns = [
     path("", include("portal.urls")),
     path("", include("ledger.urls")),
     path("api/v1/", include("consent.urls")),
-    path("api/v1/", include("retention.urls")),
+    path("api/v1/", include("hooks.urls")),
+    path("", include("retention.urls")),
+    path("api/schema/", document, name="schema"),
+    path("api/docs/", docs, name="docs"),
     # The token endpoints alone: apps are registered by the operator, and have no pages here.
     path("oauth/token", TokenView.as_view(), name="oauth_token"),
     path("oauth/revoke", RevokeTokenView.as_view(), name="oauth_revoke"),

@@ -19,6 +19,22 @@ def admit(*, app: App, session_id: uuid.UUID, operation: str, now: datetime) -> 
     Raises:
         SessionUnknown: The app has no such session.
     """
+    session, decision = judge(app=app, session_id=session_id, operation=operation, now=now)
+    if isinstance(decision, terms.Refusal):
+        refuse_use(grant=session.grant, refusal=decision, operations=[operation], now=now, session=session)
+        return decision
+    spend(session=session, operation=operation)
+    return session
+
+
+def judge(
+    *, app: App, session_id: uuid.UUID, operation: str, now: datetime
+) -> tuple[Session, terms.Permit | terms.Refusal]:
+    """Return the session and whether it may do `operation` now, with its grant locked; enter and spend nothing.
+
+    Raises:
+        SessionUnknown: The app has no such session.
+    """
     grant_id = Session.objects.filter(id=session_id, app=app).values_list("grant_id", flat=True).first()
     if grant_id is None:
         raise SessionUnknown
@@ -34,10 +50,11 @@ def admit(*, app: App, session_id: uuid.UUID, operation: str, now: datetime) -> 
         operation=operation,
         now=now,
     )
-    if isinstance(decision, terms.Refusal):
-        refuse_use(grant=grant, refusal=decision, operations=[operation], now=now, session=session)
-        return decision
-    if grant.uses_left is not None:
+    return session, decision
+
+
+def spend(*, session: Session, operation: str) -> None:
+    """Take the one use of `operation` that a session under a counted, locked grant has."""
+    if session.grant.uses_left is not None:
         session.spent = [*session.spent, operation]
         session.save(update_fields=["spent"])
-    return session

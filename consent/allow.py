@@ -1,6 +1,6 @@
 """A person allows, once or for a term.
 
-One transaction under the request's row lock: binding, grant, answered request, entry. A crash before the commit leaves the request
+One transaction under the request's row lock: binding, grant, answered request, the word to the app, entry. A crash before the commit leaves the request
 open and can be repeated; a second answer finds it answered.
 """
 
@@ -11,9 +11,10 @@ from django.db import transaction
 
 from accounts.models import User
 from consent.bind import bind
-from consent.enter import enter
+from consent.enter import enter_for_grant
 from consent.models import ConsentRequest, Grant
 from consent.queries import lock_open_request, notice_for
+from hooks.notify import notify
 
 
 def allow(*, token: str, user: User, choice: Literal["once", "term"], locale: str, now: datetime) -> Grant:
@@ -26,10 +27,11 @@ def allow(*, token: str, user: User, choice: Literal["once", "term"], locale: st
     with transaction.atomic():
         request = lock_open_request(token=token, now=now)
         notice = notice_for(request=request, locale=locale)
-        subject = bind(app=request.app, reference=bytes(request.reference), user=user, now=now)
+        binding = bind(app=request.app, reference=bytes(request.reference or b""), user=user, now=now)
         grant = Grant.objects.create(
-            subject=subject,
+            subject=binding.subject,
             app=request.app,
+            binding=binding,
             purpose_id=request.purpose_id,
             operations=request.operations,
             request=request,
@@ -41,12 +43,22 @@ def allow(*, token: str, user: User, choice: Literal["once", "term"], locale: st
         request.state = ConsentRequest.State.GIVEN
         request.answered_at = now
         request.save(update_fields=["state", "answered_at"])
-        enter(
-            subject=subject,
+        notify(
+            app=request.app,
+            event="consent.given",
+            data={
+                "request": str(request.id),
+                "grant": str(grant.id),
+                "operations": grant.operations,
+                "valid_until": grant.valid_until.isoformat(),
+            },
+            now=now,
+        )
+        enter_for_grant(
+            grant=grant,
             kind="consent.given",
             actor="subject",
             payload={
-                **grant.record(),
                 "request": str(request.id),
                 "operations": grant.operations,
                 "choice": choice,

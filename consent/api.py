@@ -2,12 +2,15 @@
 
 import re
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_duration
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,13 +21,28 @@ from accounts.models import App
 from consent.ask import ask
 from consent.close_session import close_session
 from consent.errors import Refused, RequestUnknown
+from consent.machine import State
 from consent.models import ConsentRequest, Grant
 from consent.open_session import Opened, open_session
 from consent.terms import APP_SUSPENDED, Operation
+from ledger.once import once
 
 LONGEST_TERM = timedelta(days=366)
+_NO_FIELD = "There is no such field."
+_DIGEST = "A digest of a voice or of what was made of it survives erasure and can be guessed: none is taken."
 
 
+_OPERATIONS = [operation.value for operation in Operation]
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": r"^P(?=[0-9T])([0-9]{1,6}D)?(T(?=[0-9])([0-9]{1,6}H)?([0-9]{1,6}M)?([0-9]{1,9}(\.[0-9]{1,6})?S)?)?$",
+        "description": "An ISO 8601 duration without years and months.",
+        "examples": ["P30D", "PT8S"],
+    }
+)
 class DurationField(serializers.Field[timedelta, str, str, Any]):
     """An ISO 8601 duration such as P30D or PT8S; years and months, which have no fixed length, are refused."""
 
@@ -39,17 +57,36 @@ class DurationField(serializers.Field[timedelta, str, str, Any]):
         return value
 
 
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know: what is offered for keeping and dropped without a word would be taken for kept."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse what has no field; of a digest say why there is none."""
+        unknown = (
+            {}
+            if not isinstance(data, Mapping)
+            else {
+                str(name): [_DIGEST if re.search(r"digest|hash|sha\d|md5", str(name), re.IGNORECASE) else _NO_FIELD]
+                for name in data
+                if name not in self.fields
+            }
+        )
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return super().to_internal_value(data)
+
+
 class AskSerializer(serializers.Serializer[Any]):
     """What an app says when it asks."""
 
-    subject_ref = serializers.CharField(max_length=200)
-    purpose = serializers.SlugField()
-    operations = serializers.ListField(
-        child=serializers.ChoiceField([o.value for o in Operation]), allow_empty=False, max_length=4
+    subject_ref = serializers.CharField(max_length=200, help_text="The app's name for its user; kept as an HMAC only.")
+    purpose = serializers.SlugField(help_text="One that the app declared.")
+    operations = serializers.ListField(child=serializers.ChoiceField(_OPERATIONS), min_length=1, max_length=4)
+    term = DurationField(help_text="How long the consent shall stand, at most P366D.")
+    return_url = serializers.URLField(
+        max_length=2000, required=False, default="", help_text="Where the person goes after the answer; https only."
     )
-    term = DurationField()
-    return_url = serializers.URLField(max_length=2000, required=False, default="")
-    state = serializers.CharField(max_length=500, required=False, default="")
+    state = serializers.CharField(max_length=500, required=False, default="", help_text="Comes back on `return_url`.")
 
     def validate_term(self, value: timedelta) -> timedelta:
         """Bound the term."""
@@ -69,8 +106,61 @@ class SessionSerializer(serializers.Serializer[Any]):
 
     grant = serializers.UUIDField()
     operations = serializers.ListField(
-        child=serializers.ChoiceField([o.value for o in Operation]), required=False, allow_empty=False, max_length=4
+        child=serializers.ChoiceField(_OPERATIONS),
+        required=False,
+        min_length=1,
+        max_length=4,
+        help_text="All that the grant covers, when left out.",
     )
+
+
+class AskedSerializer(serializers.Serializer[Any]):
+    """A consent request, as it was made."""
+
+    id = serializers.UUIDField()
+    url = serializers.URLField(help_text="The link for the person; shown here and never again.")
+    state = serializers.ChoiceField([state.value for state in ConsentRequest.State])
+    expires_at = serializers.DateTimeField(help_text="When the link can be answered no more.")
+
+
+class GrantSerializer(serializers.Serializer[Any]):
+    """A consent, as it stands."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField([state.value for state in State])
+    operations = serializers.ListField(child=serializers.ChoiceField(_OPERATIONS))
+    valid_until = serializers.DateTimeField()
+    uses_left = serializers.IntegerField(allow_null=True, min_value=0, help_text="Null: as many as the term allows.")
+
+
+class ConsentRequestSerializer(serializers.Serializer[Any]):
+    """A consent request, as it stands."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField([state.value for state in ConsentRequest.State])
+    expires_at = serializers.DateTimeField()
+    grant = GrantSerializer(allow_null=True, help_text="Null until it is given.")
+
+
+class OpenedSerializer(serializers.Serializer[Any]):
+    """An open session."""
+
+    id = serializers.UUIDField()
+    grant = serializers.UUIDField()
+    operations = serializers.ListField(child=serializers.ChoiceField(_OPERATIONS))
+    expires_at = serializers.DateTimeField()
+    entry = serializers.UUIDField(help_text="The `ref` of the ledger's entry.")
+
+
+LOCATION = OpenApiParameter(
+    "Location",
+    OpenApiTypes.URI_REF,
+    OpenApiParameter.HEADER,
+    required=True,
+    response=[201, 202],
+    description="Where it stands.",
+)
+"""Of an answer that says where the thing is."""
 
 
 def app_of(request: Request) -> App:
@@ -84,12 +174,26 @@ class ConsentRequests(APIView):
 
     required_scopes = ["consent"]
 
+    @extend_schema(
+        operation_id="ask_for_consent",
+        request=AskSerializer,
+        responses={201: AskedSerializer},
+        parameters=[LOCATION],
+        examples=[
+            OpenApiExample(
+                "A month of cloning",
+                {"subject_ref": "user-17", "purpose": "voice-cloning", "operations": ["upload"], "term": "P30D"},
+                request_only=True,
+            )
+        ],
+    )
+    @once
     def post(self, request: Request) -> Response:
         """Make a consent request and return its link, once."""
         said = AskSerializer(data=request.data)
         said.is_valid(raise_exception=True)
         if app_of(request).suspended_at is not None:
-            raise Refused(APP_SUSPENDED)
+            raise Refused(APP_SUSPENDED, entered=False)
         words = dict(said.validated_data)
         words["client_state"] = words.pop("state")
         asked = ask(app=app_of(request), now=timezone.now(), **words)
@@ -110,6 +214,7 @@ class ConsentRequestDetail(APIView):
 
     required_scopes = ["consent"]
 
+    @extend_schema(operation_id="get_consent_request", responses=ConsentRequestSerializer)
     def get(self, request: Request, request_id: uuid.UUID) -> Response:
         """Return the request's state, and the grant once there is one."""
         found = ConsentRequest.objects.filter(id=request_id, app=app_of(request)).first()
@@ -139,6 +244,8 @@ class Sessions(APIView):
 
     required_scopes = ["consent"]
 
+    @extend_schema(operation_id="open_session", request=SessionSerializer, responses={201: OpenedSerializer, 404: None})
+    @once
     def post(self, request: Request) -> Response:
         """Open a session, or answer 403 with the reason."""
         said = SessionSerializer(data=request.data)
@@ -152,6 +259,7 @@ class Sessions(APIView):
         if not isinstance(opened, Opened):
             raise Refused(opened)
         session = opened.session
+        request.holder = session.grant.binding.key_name  # type: ignore[attr-defined]
         return Response(
             {
                 "id": str(session.id),
@@ -169,6 +277,7 @@ class SessionDetail(APIView):
 
     required_scopes = ["consent"]
 
+    @extend_schema(operation_id="close_session", request=None, responses={204: None})
     def delete(self, request: Request, session_id: uuid.UUID) -> Response:
         """Close it: the page was left, the work is done."""
         close_session(app=app_of(request), session_id=session_id, now=timezone.now())

@@ -11,10 +11,14 @@ from django.db import transaction
 
 from accounts.models import App
 from consent import lock
-from consent.enter import enter
+from consent.enter import enter_for_grant
 from consent.errors import SessionUnknown
 from consent.machine import PERMITTING, State
 from consent.models import Grant, Session
+from hooks.notify import notify
+
+_TOLD = frozenset({State.WITHDRAWN, State.EXPIRED})
+"""The ends that an app is told of by hook."""
 
 
 def close_session(*, app: App, session_id: uuid.UUID, now: datetime) -> None:
@@ -35,13 +39,9 @@ def close_session(*, app: App, session_id: uuid.UUID, now: datetime) -> None:
 def close(*, grant: Grant, session_id: uuid.UUID, actor: str, reason: str, now: datetime) -> None:
     """Close one session of a grant that is locked for ending, unless it is closed."""
     if Session.objects.filter(id=session_id, closed_at=None).update(closed_at=now):
-        enter(
-            subject=grant.subject,
-            kind="session.closed",
-            actor=actor,
-            payload={**grant.record(), "session": str(session_id), "reason": reason},
-            now=now,
-        )
+        said = {"session": str(session_id), "reason": reason}
+        notify(app=grant.app, event="session.ended", data={**said, "grant": str(grant.id)}, now=now)
+        enter_for_grant(grant=grant, kind="session.closed", actor=actor, payload=said, now=now)
 
 
 def exhaust(*, grant: Grant, now: datetime) -> None:
@@ -58,10 +58,7 @@ def end(*, grant: Grant, state: State, reason: str, actor: str, now: datetime) -
     grant.ended_at = now
     grant.end_reason = reason
     grant.save(update_fields=["state", "ended_at", "end_reason"])
-    enter(
-        subject=grant.subject,
-        kind=f"consent.{state}",
-        actor=actor,
-        payload={**grant.record(), "reason": reason},
-        now=now,
-    )
+    if state in _TOLD:
+        told = {"grant": str(grant.id), "request": str(grant.request_id)}
+        notify(app=grant.app, event=f"consent.{state}", data=told, now=now)
+    enter_for_grant(grant=grant, kind=f"consent.{state}", actor=actor, payload={"reason": reason}, now=now)

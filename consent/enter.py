@@ -10,14 +10,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from accounts.models import Tenant
-from consent.models import Binding, ConsentRequest, Subject
+from consent.models import Binding, ConsentRequest, Grant, Subject
 from keyring.keys import store
 from ledger.append import About, append
 from zkp.tag import day_tag, derive, mark, subject_salt
 
+_EVIDENCE = ("consent.", "erasure.")
 
-def enter(*, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
-    """Append an entry about `subject`; consent itself is sealed under their evidence key, all else under their subject key."""
+
+def enter(  # noqa: PLR0913
+    *, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any], now: datetime, holder: str | None = None
+) -> uuid.UUID:
+    """Append an entry about `subject`.
+
+    Consent and erasure themselves are sealed under the person's evidence key, for they must be provable after the voice is gone (GDPR
+    7(1)); all else under the key `holder`, or the subject's own.
+    """
     origin = subject.tenant.origin
     keys = derive(store().get(subject.custody_name), origin)
     ref = uuid.uuid4()
@@ -26,7 +34,7 @@ def enter(*, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any]
         kind=kind,
         actor=actor,
         payload=payload,
-        holder=subject.evidence_name if kind.startswith("consent.") else subject.key_name,
+        holder=subject.evidence_name if kind.startswith(_EVIDENCE) else holder or subject.key_name,
         now=now,
         about=About(
             ref=ref,
@@ -34,6 +42,24 @@ def enter(*, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any]
             salt=subject_salt(keys.k_u, ref),
             mark=mark(keys.k_u, ref),
         ),
+    )
+
+
+def enter_for_grant(*, grant: Grant, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
+    """Append an entry about what happened under a grant: its ids come with it, and the app's tie to the person seals it.
+
+    What is told of a person who has been forgotten is entered about no person: nobody can say any more who it was.
+    """
+    payload = {**grant.record(), **payload}
+    if grant.binding.reference is None:
+        return enter_for_tenant(tenant=grant.subject.tenant, kind=kind, actor=actor, payload=payload, now=now)
+    return enter(
+        subject=grant.subject,
+        kind=kind,
+        actor=actor,
+        payload=payload,
+        now=now,
+        holder=grant.binding.key_name,
     )
 
 
@@ -50,8 +76,8 @@ def enter_request(*, request: ConsentRequest, kind: str, actor: str, now: dateti
         "purpose": request.purpose_id,
         "operations": request.operations,
     }
-    bindings = Binding.objects.select_related("subject__tenant")
-    binding = bindings.filter(app=request.app_id, reference=bytes(request.reference)).first()
+    bindings = Binding.objects.select_related("subject__tenant").filter(app=request.app_id, closed_at=None)
+    binding = bindings.filter(reference=request.reference).first() if request.reference else None
     if binding:
         return enter(subject=binding.subject, kind=kind, actor=actor, payload=payload, now=now)
     return enter_for_tenant(tenant=request.app.tenant, kind=kind, actor=actor, payload=payload, now=now)

@@ -42,8 +42,9 @@ class OperationUnknown(ConsentError):
 
 
 class Refused(ConsentError):
-    """A use was refused: carries the `consent.terms.Refusal` out of a view."""
+    """A use was refused: carries the `consent.terms.Refusal` out of a view, and whether that was entered in the ledger."""
 
-    def __init__(self, refusal: object) -> None:
+    def __init__(self, refusal: object, *, entered: bool = True) -> None:
         super().__init__(refusal)
         self.refusal = refusal
+        self.entered = entered

@@ -19,7 +19,7 @@ def for_use(grant_id: uuid.UUID) -> Grant:
         GrantUnknown: There is none.
     """
     counted = Grant.objects.filter(id=grant_id).values_list("uses_left", flat=True).first() is not None
-    grants = Grant.objects.select_related("app", "subject__tenant").filter(id=grant_id)
+    grants = Grant.objects.select_related("app", "subject__tenant", "binding").filter(id=grant_id)
     if counted:
         grants = grants.select_for_update(of=("self",))
     else:
@@ -38,7 +38,7 @@ def for_ending(grant_id: uuid.UUID) -> Grant:
     """
     _advise("pg_advisory_xact_lock", grant_id)
     grant = (
-        Grant.objects.select_related("app", "subject__tenant")
+        Grant.objects.select_related("app", "subject__tenant", "binding")
         .select_for_update(of=("self",))
         .filter(id=grant_id)
         .first()

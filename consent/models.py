@@ -73,19 +73,28 @@ class Notice(models.Model):
 
 
 class Subject(models.Model):
-    """A person as one tenant's log knows them. Their keys lie in the key store."""
+    """A person as one tenant's log knows them. Their keys lie in the key store.
+
+    One who asked to be erased is retired: what comes later is another subject's. When the erasure is done nothing says any more who
+    it was.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="subjects")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="subjects")
     public_key = models.BinaryField(max_length=48)
     created_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+    evidence_until = models.DateTimeField(null=True)
+    """When the proof of consent goes too; set when the rest has gone."""
 
     class Meta:
         verbose_name = _("subject")
         verbose_name_plural = _("subjects")
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "user"], name="consent_subject_once"),
+            models.UniqueConstraint(
+                fields=["tenant", "user"], condition=models.Q(retired_at=None), name="consent_subject_once"
+            ),
             models.UniqueConstraint(fields=["tenant", "public_key"], name="consent_subject_key_once"),
         ]
 
@@ -94,7 +103,7 @@ class Subject(models.Model):
 
     @property
     def key_name(self) -> str:
-        """The key that seals openings of what was done with the voice."""
+        """The key that seals openings about the person that belong to no app."""
         return f"subject:{self.id}"
 
     @property
@@ -109,15 +118,26 @@ class Subject(models.Model):
 
 
 class Binding(models.Model):
-    """An app's user is this person: set once, by the person, never moved."""
+    """An app's user is this person: set once, by the person, never moved; closed by an erasure, after which it can be set anew.
+
+    What the app does with the voice is sealed under this tie's own key, so that it can be forgotten apart from what other apps do.
+    """
 
     app = models.ForeignKey(App, on_delete=models.PROTECT)
-    reference = models.BinaryField(max_length=32)
+    reference = models.BinaryField(max_length=32, null=True)
+    """None once the erasure that closed it is done."""
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="bindings")
+    key_name = models.CharField(max_length=60)
+    """The key that seals openings of what this app did with the voice."""
     bound_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["app", "reference"], name="consent_binding_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["app", "reference"], condition=models.Q(closed_at=None), name="consent_binding_once"
+            )
+        ]
 
     @staticmethod
     def reference_of(app: App, subject_ref: str) -> bytes:
@@ -138,7 +158,8 @@ class ConsentRequest(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     app = models.ForeignKey(App, on_delete=models.PROTECT)
-    reference = models.BinaryField(max_length=32)
+    reference = models.BinaryField(max_length=32, null=True)
+    """None once the person it stood for has been erased."""
     token_digest = models.BinaryField(max_length=32, unique=True)
     purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT)
     operations = ArrayField(models.CharField(max_length=12))
@@ -174,6 +195,7 @@ class Grant(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="grants")
     app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="consents")
+    binding = models.ForeignKey(Binding, on_delete=models.PROTECT, related_name="grants")
     purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT)
     operations = ArrayField(models.CharField(max_length=12))
     request = models.OneToOneField(ConsentRequest, on_delete=models.PROTECT, related_name="grant")

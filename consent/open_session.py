@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts.models import App
 from consent import lock, terms
-from consent.enter import enter
+from consent.enter import enter_for_grant
 from consent.errors import GrantUnknown
 from consent.models import Grant, Session
 
@@ -48,12 +48,11 @@ def open_session(
         if grant.uses_left is not None:
             grant.uses_left -= 1
             grant.save(update_fields=["uses_left"])
-        entry = enter(
-            subject=grant.subject,
+        entry = enter_for_grant(
+            grant=grant,
             kind="session.opened",
             actor=f"app:{app.id}",
             payload={
-                **grant.record(),
                 "session": str(session.id),
                 "operations": wanted,
                 "expires_at": session.expires_at.isoformat(),
@@ -67,12 +66,11 @@ def refuse_use(
     *, grant: Grant, refusal: terms.Refusal, operations: list[str], now: datetime, session: Session | None = None
 ) -> uuid.UUID:
     """Enter that a use was refused, and why. Runs in the caller's transaction."""
-    return enter(
-        subject=grant.subject,
+    return enter_for_grant(
+        grant=grant,
         kind="use.refused",
         actor=f"app:{grant.app_id}",
         payload={
-            **grant.record(),
             **({"session": str(session.id)} if session else {}),
             "operations": operations,
             "reason": refusal.reason,

@@ -72,7 +72,7 @@ def binding_of(*, request: ConsentRequest) -> User | None:
     """Return the person that the request's user is tied to, if any."""
     binding = (
         Binding.objects.select_related("subject__user")
-        .filter(app=request.app, reference=bytes(request.reference))
+        .filter(app=request.app, reference=request.reference, closed_at=None)
         .first()
     )
     return binding.subject.user if binding else None
@@ -100,9 +100,9 @@ def live_sessions_of(*, user: User, now: datetime) -> QuerySet[Session]:
 
 def records_of(*, user: User, limit: int = 50, before: datetime | None = None) -> list[Record]:
     """Return the entries about a person, newest first, opened with their keys; about `limit` of them. What was shredded is not there."""
-    holders = [
-        name for subject in Subject.objects.filter(user=user) for name in (subject.key_name, subject.evidence_name)
-    ]
+    subjects = Subject.objects.filter(user=user)
+    holders = [name for subject in subjects for name in (subject.key_name, subject.evidence_name)]
+    holders += Binding.objects.filter(subject__in=subjects).values_list("key_name", flat=True)
     openings = Opening.objects.filter(holder__in=holders).order_by("-at")
     if before:
         openings = openings.filter(at__lt=before)

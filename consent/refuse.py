@@ -13,6 +13,7 @@ from consent.bind import bind
 from consent.enter import enter
 from consent.models import ConsentRequest
 from consent.queries import lock_open_request, notice_for
+from hooks.notify import notify
 
 
 def refuse(*, token: str, user: User, locale: str, now: datetime) -> ConsentRequest:
@@ -25,12 +26,13 @@ def refuse(*, token: str, user: User, locale: str, now: datetime) -> ConsentRequ
     with transaction.atomic():
         request = lock_open_request(token=token, now=now)
         notice = notice_for(request=request, locale=locale)
-        subject = bind(app=request.app, reference=bytes(request.reference), user=user, now=now)
+        binding = bind(app=request.app, reference=bytes(request.reference or b""), user=user, now=now)
         request.state = ConsentRequest.State.REFUSED
         request.answered_at = now
         request.save(update_fields=["state", "answered_at"])
+        notify(app=request.app, event="consent.refused", data={"request": str(request.id)}, now=now)
         enter(
-            subject=subject,
+            subject=binding.subject,
             kind="consent.refused",
             actor="subject",
             payload={

@@ -15,7 +15,7 @@ from consent.close_session import end
 from consent.errors import GrantEnded, GrantUnknown
 from consent.machine import WITHDRAWABLE, State
 from consent.models import Grant
-from consent.wake import wake
+from hooks.wake import wake
 
 
 def withdraw(*, grant_id: uuid.UUID, user: User, now: datetime) -> Grant:

@@ -4,10 +4,14 @@ import re
 import time
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,9 +23,26 @@ from ledger.merkle import prove_inclusion
 from ledger.models import Entry, Log
 from ledger.publish import published_checkpoint
 from ledger.queries import entry_by_ref, is_pending, logs
+from ledger.signing import published_certifier
 
 LONGEST_WAIT = timedelta(seconds=10)
 _FOR_EVER = "public, max-age=31536000, immutable"
+
+
+_PREFER = OpenApiParameter(
+    "Prefer",
+    {"type": "string", "pattern": "^wait=[0-9]{1,3}$", "examples": ["wait=5"]},
+    OpenApiParameter.HEADER,
+    description="Wait so many seconds, at most 10, for a checkpoint that covers the entry (RFC 7240).",
+)
+
+
+class EntrySerializer(serializers.Serializer[Any]):
+    """A leaf and its place."""
+
+    log = serializers.CharField(help_text="The log's origin.")
+    index = serializers.IntegerField(min_value=0)
+    leaf = serializers.CharField(help_text="The exact text that was hashed.")
 
 
 class EntryDetail(APIView):
@@ -30,6 +51,7 @@ class EntryDetail(APIView):
     authentication_classes = ()
     permission_classes = ()
 
+    @extend_schema(operation_id="get_entry", parameters=[_PREFER], responses=EntrySerializer)
     def get(self, request: Request, ref: uuid.UUID) -> Response:
         """Return the leaf as it was hashed; it holds commitments only."""
         entry = _entry(ref, request)
@@ -42,6 +64,9 @@ class EntryProof(APIView):
     authentication_classes = ()
     permission_classes = ()
 
+    @extend_schema(
+        operation_id="get_entry_proof", parameters=[_PREFER], responses={(200, "text/plain"): OpenApiTypes.STR}
+    )
     def get(self, request: Request, ref: uuid.UUID) -> HttpResponse:
         """Return a `.tlog-proof` (C2SP tlog-proof) for the newest checkpoint; `Prefer: wait=N` waits for one that covers the entry."""
         entry = _entry(ref, request)
@@ -107,8 +132,16 @@ def log_file(_request: HttpRequest, path: str) -> FileResponse:
 
 @require_safe
 def well_known(_request: HttpRequest) -> JsonResponse:
-    """Serve the service's logs and their keys."""
-    found = [
-        {"origin": log.origin, "vkey": log.vkey, "url": f"{settings.PUBLIC_URL}/log/{log.origin}/"} for log in logs()
-    ]
+    """Serve the service's logs, their keys, and the keys that sign certificates about what is in them."""
+    found = []
+    for log in logs():
+        certifier = published_certifier(log.origin)
+        found.append(
+            {
+                "origin": log.origin,
+                "vkey": log.vkey,
+                "certificates_vkey": certifier.vkey if certifier else None,
+                "url": f"{settings.PUBLIC_URL}/log/{log.origin}/",
+            }
+        )
     return JsonResponse({"logs": found})

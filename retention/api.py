@@ -1,33 +1,233 @@
-"""The REST surface of artifacts: record a recording, read it while it lives."""
+"""The REST surface of artifacts and erasures: record, read while it lives, let go, acknowledge, be erased."""
 
+import json
 import uuid
-from typing import Any
+from typing import Any, cast
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from accounts.models import App
-from consent.api import DurationField, app_of
+from consent.api import LOCATION, DurationField, StrictSerializer, app_of
 from consent.errors import Refused
 from consent.terms import Refusal
-from retention.errors import ArtifactUnknown
-from retention.models import Artifact
+from ledger.once import once
+from retention import discard, request_erasure
+from retention.acknowledge import CLOCKS_DIFFER, Signature, acknowledge
+from retention.certify import certificate_of
+from retention.errors import ArtifactUnknown, BytesNotTaken, ErasureUnknown
+from retention.free_text import found_in
+from retention.marks import AudibleLabel, Mark, Marking, mark_of
+from retention.models import Artifact, Custody, Erasure, Kind
+from retention.queries import holders_of
 from retention.read import read
-from retention.record import upload
+from retention.record import Facts, Made, Recorded, made, upload
+
+MOST_DIMENSIONS = 65_536
+MOST_SOURCES = 100
+LONGEST_MS = 24 * 3600 * 1000
+HIGHEST_RATE = 192_000
+_JSON_PARTS = {"mark", "derived_from", "with_sessions"}
 
 
-class UploadSerializer(serializers.Serializer[Any]):
+class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
+    """What an artifact is and where it stands."""
+
+    session = serializers.UUIDField(source="session_id")
+    derived_from = serializers.PrimaryKeyRelatedField[Artifact](source="parents", many=True, read_only=True)
+    marking = serializers.ChoiceField([m.value for m in Marking], allow_null=True)
+    audible_label = serializers.ChoiceField([label.value for label in AudibleLabel], allow_null=True)
+
+    class Meta:
+        model = Artifact
+        fields = [
+            "id",
+            "kind",
+            "custody",
+            "state",
+            "standing",
+            "act",
+            "session",
+            "derived_from",
+            "recorded_at",
+            "expires_at",
+            "erase_requested_at",
+            "key_destroyed_at",
+            "erased_at",
+            "duration_ms",
+            "sample_rate",
+            "dimensions",
+            "marking",
+            "audible_label",
+        ]
+
+    def to_representation(self, instance: Artifact) -> dict[str, Any]:
+        """Say null where there is no mark."""
+        said: dict[str, Any] = super().to_representation(instance)
+        return {**said, "marking": said["marking"] or None, "audible_label": said["audible_label"] or None}
+
+
+class RecordedSerializer(ArtifactSerializer):
+    """An artifact and the ledger's entry about it."""
+
+    entry = serializers.UUIDField()
+
+    class Meta(ArtifactSerializer.Meta):
+        fields = [*ArtifactSerializer.Meta.fields, "entry"]
+
+
+class MadeSerializer(RecordedSerializer):
+    """What was recorded of one act: of the first person, and of the others."""
+
+    reason = serializers.CharField(allow_null=True)
+    others = RecordedSerializer(many=True)
+
+    class Meta(RecordedSerializer.Meta):
+        fields = [*RecordedSerializer.Meta.fields, "reason", "others"]
+
+
+class UploadSerializer(StrictSerializer):
     """What an app says with a recording."""
 
     session = serializers.UUIDField()
     audio = serializers.FileField(allow_empty_file=True)
     ttl = DurationField(required=False)
+
+
+class FreeText(serializers.CharField):
+    """A short text in which no number of a telephone, card or paper, no address and no digest may stand."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Refuse what may not stand there, without repeating it."""
+        text: str = super().to_internal_value(data)
+        if found := found_in(text):
+            raise serializers.ValidationError(f"This field may not hold {found}.")
+        return text
+
+
+class AigcSerializer(StrictSerializer):
+    """The implicit label of GB 45438-2025."""
+
+    Label = serializers.CharField(max_length=8)
+    ContentProducer = serializers.CharField(max_length=200)
+    ProduceID = serializers.CharField(max_length=200)
+    ReservedCode1 = serializers.CharField(max_length=512, required=False)
+    ContentPropagator = serializers.CharField(max_length=200, required=False)
+    PropagateID = serializers.CharField(max_length=200, required=False)
+    ReservedCode2 = serializers.CharField(max_length=512, required=False)
+
+
+class MarkSerializer(StrictSerializer):
+    """Evidence that a clip is marked as AI-made: of a kind, with what that kind needs."""
+
+    kind = serializers.ChoiceField([m.value for m in Marking])
+    manifest_digest = serializers.RegexField(r"^sha(256|384|512):[0-9a-f]{64,128}$", required=False)
+    watermark_id = serializers.RegexField(r"^[A-Za-z0-9._:-]{1,64}$", required=False)
+    metadata = AigcSerializer(required=False)
+    audible_label = serializers.ChoiceField([label.value for label in AudibleLabel], required=False)
+
+
+class DerivedSerializer(StrictSerializer):
+    """What an app says of something that it made from a voice."""
+
+    session = serializers.UUIDField()
+    with_sessions = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=3)
+    derived_from = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=MOST_SOURCES)
+    custody = serializers.ChoiceField([c.value for c in Custody], required=False, default=Custody.NONE.value)
+    model = FreeText(max_length=80, required=False, default="")
+    ttl = DurationField(required=False)
+    content = serializers.FileField(required=False, allow_empty_file=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Bytes come exactly where the vault shall hold them."""
+        if (attrs["custody"] == Custody.VAULT) != ("content" in attrs):
+            raise serializers.ValidationError({"content": ["Bytes are sent where custody is vault, and only there."]})
+        return attrs
+
+
+class EmbeddingSerializer(DerivedSerializer):
+    """A voiceprint."""
+
+    dimensions = serializers.IntegerField(min_value=1, max_value=MOST_DIMENSIONS)
+
+
+class SynthesisSerializer(DerivedSerializer):
+    """Speech made in a voice."""
+
+    mark = MarkSerializer(required=False)
+    duration_ms = serializers.IntegerField(min_value=1, max_value=LONGEST_MS, required=False)
+    sample_rate = serializers.IntegerField(min_value=1, max_value=HIGHEST_RATE, required=False)
+
+
+class AcknowledgementSerializer(StrictSerializer):
+    """An app's word that it destroyed what it held."""
+
+    outcome = serializers.ChoiceField(["deleted", "not_found"])
+    deleted_at = serializers.DateTimeField()
+    signed_at = serializers.DateTimeField(required=False)
+    signature = serializers.RegexField(r"^v1,[A-Za-z0-9+/=]{44}$", required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A signature has its time."""
+        if ("signature" in attrs) != ("signed_at" in attrs):
+            raise serializers.ValidationError({"signed_at": ["A signature comes with the time at which it was made."]})
+        if attrs["deleted_at"] > timezone.now() + CLOCKS_DIFFER:
+            raise serializers.ValidationError({"deleted_at": ["This lies in the future."]})
+        return attrs
+
+
+class ErasureAskedSerializer(StrictSerializer):
+    """Whom to erase."""
+
+    subject_ref = serializers.CharField(max_length=200)
+
+
+class HolderSerializer(serializers.Serializer[Any]):
+    """Where one holder stands."""
+
+    custody = serializers.ChoiceField([c.value for c in Custody])
+    total = serializers.IntegerField()
+    gone = serializers.IntegerField()
+    asked_at = serializers.DateTimeField(allow_null=True)
+    delivered_at = serializers.DateTimeField(allow_null=True)
+    acknowledged_at = serializers.DateTimeField(allow_null=True)
+    overdue = serializers.BooleanField()
+
+
+class ErasureSerializer(serializers.ModelSerializer[Erasure]):
+    """Where an erasure stands."""
+
+    holders = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Erasure
+        fields = [
+            "id",
+            "state",
+            "requested_at",
+            "due_at",
+            "acks_due_at",
+            "completed_at",
+            "keys_destroyed_at",
+            "certified_at",
+            "certificate_until",
+            "holders",
+        ]
+
+    @extend_schema_field(HolderSerializer(many=True))
+    def get_holders(self, erasure: Erasure) -> Any:
+        """Show the app what is its own of it."""
+        own = [holder for holder in holders_of(erasure) if holder.app.id == self.context["app"].id]
+        return HolderSerializer(own, many=True).data
 
 
 class Uploads(APIView):
@@ -36,6 +236,13 @@ class Uploads(APIView):
     required_scopes = ["record"]
     parser_classes = [MultiPartParser]
 
+    @extend_schema(
+        operation_id="record_upload",
+        request={"multipart/form-data": UploadSerializer},
+        responses={201: RecordedSerializer, 404: None},
+        parameters=[LOCATION],
+    )
+    @once
     def post(self, request: Request) -> Response:
         """Record an upload: multipart with `session`, `audio`, and perhaps a `ttl` shorter than the policy's."""
         said = UploadSerializer(data=request.data)
@@ -49,10 +256,72 @@ class Uploads(APIView):
         )
         if isinstance(recorded, Refusal):
             raise Refused(recorded)
-        body = {**_describe(recorded.artifact), "entry": str(recorded.entry)}
-        return Response(
-            body, status=201, headers={"Location": reverse("retention:artifact", args=[recorded.artifact.id])}
+        return _created(request, recorded, _recorded(recorded))
+
+
+class Derived(APIView):
+    """Take the record of something that was made."""
+
+    required_scopes = ["record"]
+    parser_classes = cast("list[type[BaseParser]]", [*api_settings.DEFAULT_PARSER_CLASSES, MultiPartParser])
+
+    def record(self, request: Request, kind: Kind, said: DerivedSerializer, facts: Facts) -> Response:
+        """Record it, permitted or not; bytes that may not be taken are refused, with the fact entered."""
+        words = said.validated_data
+        content = words.get("content")
+        outcome = made(
+            app=app_of(request),
+            kind=kind,
+            session_ids=[words["session"], *words.get("with_sessions", [])],
+            custody=Custody(words["custody"]),
+            derived_from=words.get("derived_from", []),
+            facts=facts,
+            data=content.read() if content else None,
+            ttl=words.get("ttl"),
+            now=timezone.now(),
         )
+        first = next(each for each in outcome.recorded if each.artifact.session_id == words["session"])
+        if content and outcome.refusal:
+            raise BytesNotTaken(outcome.refusal, artifact=first.artifact.id, entry=first.entry)
+        return _created(request, first, _made(first, outcome))
+
+
+class Embeddings(Derived):
+    """Voiceprints."""
+
+    @extend_schema(
+        operation_id="record_embedding",
+        request={"application/json": EmbeddingSerializer, "multipart/form-data": EmbeddingSerializer},
+        responses={201: MadeSerializer, 404: None},
+        parameters=[LOCATION],
+    )
+    @once
+    def post(self, request: Request) -> Response:
+        """Record a voiceprint. It is a fact and never dropped: `standing` says whether it was permitted."""
+        said = EmbeddingSerializer(data=_said(request))
+        said.is_valid(raise_exception=True)
+        words = said.validated_data
+        return self.record(request, Kind.EMBEDDING, said, Facts(dimensions=words["dimensions"], model=words["model"]))
+
+
+class Syntheses(Derived):
+    """Synthetic speech."""
+
+    @extend_schema(
+        operation_id="record_synthesis",
+        request={"application/json": SynthesisSerializer, "multipart/form-data": SynthesisSerializer},
+        responses={201: MadeSerializer, 404: None},
+        parameters=[LOCATION],
+    )
+    @once
+    def post(self, request: Request) -> Response:
+        """Record speech made in a voice, with evidence that it is marked as AI-made."""
+        said = SynthesisSerializer(data=_said(request))
+        said.is_valid(raise_exception=True)
+        words = said.validated_data
+        mark: Mark = mark_of(words.get("mark"))
+        facts = Facts(words.get("duration_ms"), words.get("sample_rate"), None, words["model"], mark)
+        return self.record(request, Kind.SYNTHESIS, said, facts)
 
 
 class ArtifactDetail(APIView):
@@ -60,9 +329,16 @@ class ArtifactDetail(APIView):
 
     required_scopes = ["record"]
 
+    @extend_schema(operation_id="get_artifact", responses=ArtifactSerializer)
     def get(self, request: Request, artifact_id: uuid.UUID) -> Response:
         """Say what it is and where it stands."""
-        return Response(_describe(_own(app_of(request), artifact_id)))
+        return Response(ArtifactSerializer(_own(app_of(request), artifact_id)).data)
+
+    @extend_schema(operation_id="erase_artifact", responses={202: ArtifactSerializer})
+    def delete(self, request: Request, artifact_id: uuid.UUID) -> Response:
+        """Let it go now, with what was made from it under the same consent. What the app itself holds it has to acknowledge."""
+        artifact = discard.by_app(app=app_of(request), artifact_id=artifact_id, now=timezone.now())
+        return Response(ArtifactSerializer(artifact).data, status=202)
 
 
 class ArtifactContent(APIView):
@@ -70,6 +346,7 @@ class ArtifactContent(APIView):
 
     required_scopes = ["record"]
 
+    @extend_schema(operation_id="read_artifact", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def get(self, request: Request, artifact_id: uuid.UUID) -> HttpResponse:
         """Return them, while use is permitted."""
         artifact = _own(app_of(request), artifact_id)
@@ -79,6 +356,124 @@ class ArtifactContent(APIView):
         return HttpResponse(data, content_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
 
+class Acknowledgements(APIView):
+    """An app's word that what it held is gone."""
+
+    required_scopes = ["record"]
+
+    @extend_schema(
+        operation_id="acknowledge_erasure", request=AcknowledgementSerializer, responses={200: ArtifactSerializer}
+    )
+    @once
+    def post(self, request: Request, artifact_id: uuid.UUID) -> Response:
+        """Acknowledge; an app with hooks signs with a hook's secret."""
+        said = AcknowledgementSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        words = said.validated_data
+        artifact = acknowledge(
+            app=app_of(request),
+            artifact_id=artifact_id,
+            outcome=words["outcome"],
+            deleted_at=words["deleted_at"],
+            signature=Signature(words["signed_at"], words["signature"]) if "signature" in words else None,
+            now=timezone.now(),
+        )
+        return Response(ArtifactSerializer(artifact).data)
+
+
+class Erasures(APIView):
+    """Be erased."""
+
+    required_scopes = ["consent"]
+
+    @extend_schema(
+        operation_id="erase_subject",
+        request=ErasureAskedSerializer,
+        responses={202: ErasureSerializer, 404: None},
+        parameters=[LOCATION],
+    )
+    @once
+    def post(self, request: Request) -> Response:
+        """Withdraw all that the app's user gave it, and erase all that it made of them."""
+        said = ErasureAskedSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        return _erase(request, said.validated_data["subject_ref"])
+
+
+class VoiceConsent(APIView):
+    """All consents of one user of the app."""
+
+    required_scopes = ["consent"]
+
+    @extend_schema(operation_id="withdraw_and_erase", responses={202: ErasureSerializer}, parameters=[LOCATION])
+    def delete(self, request: Request, user_id: str) -> Response:
+        """Withdraw them, and erase all that the app made of that user; repeating it finds the same erasure."""
+        return _erase(request, user_id)
+
+
+class ErasureDetail(APIView):
+    """One erasure that takes something of the app, whoever asked for it."""
+
+    required_scopes = ["consent"]
+
+    @extend_schema(operation_id="get_erasure", responses=ErasureSerializer)
+    def get(self, request: Request, erasure_id: uuid.UUID) -> Response:
+        """Say where it stands."""
+        app = app_of(request)
+        erasure = Erasure.objects.filter(id=erasure_id, bindings__app=app).distinct().first()
+        if erasure is None:
+            raise ErasureUnknown
+        return Response(ErasureSerializer(erasure, context={"app": app}).data)
+
+
+class ErasureCertificate(APIView):
+    """The certificate of an erasure that is about this app alone; one of everything is the person's."""
+
+    required_scopes = ["consent"]
+
+    @extend_schema(operation_id="get_certificate", responses={(200, "application/json"): OpenApiTypes.OBJECT})
+    def get(self, request: Request, erasure_id: uuid.UUID) -> HttpResponse:
+        """Return the signed certificate, for a week."""
+        erasure = Erasure.objects.filter(id=erasure_id, app=app_of(request)).first()
+        if erasure is None:
+            raise ErasureUnknown
+        signed = certificate_of(erasure)
+        return HttpResponse(
+            signed,
+            content_type="application/json",
+            headers={
+                "Cache-Control": "no-store",
+                "Content-Disposition": f'attachment; filename="erasure-{erasure_id}.json"',
+            },
+        )
+
+
+def _said(request: Request) -> Any:
+    """Return the body's fields; in a form those that are objects or lists are JSON (OpenAPI 3.1, "Encoding Object")."""
+    if not isinstance(request.data, QueryDict):
+        return request.data
+    said: dict[str, Any] = {name: values[-1] for name, values in request.data.lists()}
+    for name in _JSON_PARTS & said.keys():
+        part = said[name]
+        try:
+            if not isinstance(part, str) or part.count("[") + part.count("{") > MOST_SOURCES:
+                raise ValueError  # noqa: TRY301 - one answer for all that is no such part
+            said[name] = json.loads(part)
+        except ValueError:
+            raise serializers.ValidationError({name: ["This part is JSON."]}) from None
+    return said
+
+
+def _erase(request: Request, subject_ref: str) -> Response:
+    app = app_of(request)
+    erasure = request_erasure.by_app(app=app, subject_ref=subject_ref, now=timezone.now())
+    return Response(
+        ErasureSerializer(erasure, context={"app": app}).data,
+        status=202,
+        headers={"Location": reverse("retention:erasure", args=[erasure.id])},
+    )
+
+
 def _own(app: App, artifact_id: uuid.UUID) -> Artifact:
     artifact = Artifact.objects.filter(id=artifact_id, app=app).first()
     if artifact is None:
@@ -86,17 +481,19 @@ def _own(app: App, artifact_id: uuid.UUID) -> Artifact:
     return artifact
 
 
-def _describe(artifact: Artifact) -> dict[str, Any]:
+def _recorded(recorded: Recorded) -> dict[str, Any]:
+    return {**ArtifactSerializer(recorded.artifact).data, "entry": str(recorded.entry)}
+
+
+def _made(first: Recorded, outcome: Made) -> dict[str, Any]:
     return {
-        "id": str(artifact.id),
-        "kind": artifact.kind,
-        "custody": artifact.custody,
-        "state": artifact.state,
-        "session": str(artifact.session_id),
-        "recorded_at": artifact.recorded_at,
-        "expires_at": artifact.expires_at,
-        "key_destroyed_at": artifact.key_destroyed_at,
-        "erased_at": artifact.erased_at,
-        "duration_ms": artifact.duration_ms,
-        "sample_rate": artifact.sample_rate,
+        **_recorded(first),
+        "reason": outcome.refusal.reason if outcome.refusal else None,
+        "others": [_recorded(each) for each in outcome.recorded if each is not first],
     }
+
+
+def _created(request: Request, recorded: Recorded, body: dict[str, Any]) -> Response:
+    request.holder = recorded.artifact.grant.binding.key_name  # type: ignore[attr-defined]  # read by `once`
+    location = reverse("retention:artifact", args=[recorded.artifact.id])
+    return Response(body, status=201, headers={"Location": location})

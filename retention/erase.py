@@ -13,19 +13,21 @@ import structlog
 from django.db import transaction
 
 import vault.blobs
-from consent.enter import enter
-from retention.models import Artifact
+from consent.enter import enter_for_grant
+from hooks.notify import notify
+from retention.models import Artifact, Custody
 
 log = structlog.get_logger(__name__)
 
 
 def carry_out(*, ids: Collection[uuid.UUID], clock: Callable[[], datetime]) -> None:
-    """Destroy the artifacts, which are `erasing` or further; what cannot be deleted stays `shredded`.
+    """Destroy the vault's artifacts, which are `erasing` or further; what cannot be deleted stays `shredded`.
 
     Shredding comes for all before the first deletion: keys are what counts. What the storage does not delete keeps no other from going.
     Each time is read after what it dates has happened.
     """
-    shredding = list(Artifact.objects.filter(id__in=ids, state=Artifact.State.ERASING).values_list("id", flat=True))
+    ours = Artifact.objects.filter(id__in=ids, custody=Custody.VAULT)
+    shredding = list(ours.filter(state=Artifact.State.ERASING).values_list("id", flat=True))
     vault.blobs.shred(blobs=shredding)
     shredded_at = clock()
     for artifact_id in shredding:
@@ -36,7 +38,7 @@ def carry_out(*, ids: Collection[uuid.UUID], clock: Callable[[], datetime]) -> N
             kind="artifact.key_destroyed",
             now=shredded_at,
         )
-    for artifact_id in Artifact.objects.filter(id__in=ids, state=Artifact.State.SHREDDED).values_list("id", flat=True):
+    for artifact_id in ours.filter(state=Artifact.State.SHREDDED).values_list("id", flat=True):
         try:
             vault.blobs.delete(blobs=[artifact_id])
         except Exception as error:  # noqa: BLE001 - whatever a storage raises; the next sweep tries again
@@ -51,12 +53,23 @@ def carry_out(*, ids: Collection[uuid.UUID], clock: Callable[[], datetime]) -> N
         )
 
 
+def bring_along(*, acts: Collection[uuid.UUID], now: datetime) -> None:
+    """Make due what was made together with something that goes now, in the transaction that takes it out: no crash parts them."""
+    together = Artifact.objects.filter(act__in=acts, state=Artifact.State.ACTIVE, expires_at__gt=now)
+    together.exclude(custody=Custody.NONE).update(expires_at=now)
+
+
+def lapse(*, artifact_id: uuid.UUID, now: datetime) -> None:
+    """Say that what was never stored is over with its session. There is nothing to destroy, and the entry claims no destruction."""
+    _advance(artifact_id, before=Artifact.State.ACTIVE, after=Artifact.State.ERASED, kind="artifact.lapsed", now=now)
+
+
 def _advance(
     artifact_id: uuid.UUID, *, before: Artifact.State, after: Artifact.State, kind: str, now: datetime
 ) -> None:
     with transaction.atomic():
         artifact = (
-            Artifact.objects.select_related("subject__tenant")
+            Artifact.objects.select_related("grant__binding", "grant__subject__tenant", "grant__app")
             .select_for_update(of=("self",))
             .filter(id=artifact_id, state=before)
             .first()
@@ -69,4 +82,6 @@ def _advance(
         else:
             artifact.erased_at = now
         artifact.save(update_fields=["state", "key_destroyed_at", "erased_at"])
-        enter(subject=artifact.subject, kind=kind, actor="service", payload=artifact.record(), now=now)
+        if kind == "artifact.erased":
+            notify(app=artifact.grant.app, event=kind, data=artifact.record(), now=now)
+        enter_for_grant(grant=artifact.grant, kind=kind, actor="service", payload=artifact.record(), now=now)

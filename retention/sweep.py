@@ -1,6 +1,7 @@
 """Find what must go and what a crash left behind. The database is the truth: whoever wakes this, or nobody, it finds the same work.
 
 `sweep` claims what is due in batches with SKIP LOCKED, so that workers share a long queue, then finishes what a crash or a fault left.
+What one act made of several voices goes together. What an app holds it is asked to destroy; what was never stored is over.
 `sweep_orphans` destroys keys and bytes that no artifact names: what an upload leaves that died before its commit.
 """
 
@@ -16,15 +17,16 @@ import vault.blobs
 from keyring.keys import store
 from ledger.publish import refuse_if_any_is_behind
 from retention import queries
-from retention.erase import carry_out
-from retention.models import Artifact
+from retention.ask_holder import ask_holder
+from retention.erase import bring_along, carry_out, lapse
+from retention.models import Artifact, Custody
 
 log = structlog.get_logger(__name__)
 BATCH = 500
 
 
 def sweep(*, clock: Callable[[], datetime]) -> int:
-    """Destroy everything that is due; return how many artifacts were claimed."""
+    """Destroy everything that is due and ask the apps for what they hold; return how many artifacts of the vault were claimed."""
     # A random part of what was left, so that rows which cannot be finished do not fill the batch for ever; what is due goes first.
     unfinished = list(queries.unfinished().values_list("id", flat=True)[:BATCH])
     claimed = 0
@@ -33,6 +35,12 @@ def sweep(*, clock: Callable[[], datetime]) -> int:
         claimed += len(ids)
     if unfinished:
         carry_out(ids=unfinished, clock=clock)
+    elsewhere = queries.due(now=clock()).exclude(custody=Custody.VAULT)
+    for artifact_id, custody in elsewhere.values_list("id", "custody")[:BATCH]:
+        if custody == Custody.APP:
+            ask_holder(artifact_id=artifact_id, now=clock())
+        else:
+            lapse(artifact_id=artifact_id, now=clock())
     return claimed
 
 
@@ -59,8 +67,8 @@ def sweep_orphans(*, now: datetime) -> int:
 
 def _claim(*, now: datetime) -> list[uuid.UUID]:
     with transaction.atomic():
-        ids = list(
-            queries.due(now=now).select_for_update(of=("self",), skip_locked=True).values_list("id", flat=True)[:BATCH]
-        )
-        Artifact.objects.filter(id__in=ids).update(state=Artifact.State.ERASING)
-    return ids
+        due = queries.due(now=now).filter(custody=Custody.VAULT).select_for_update(of=("self",), skip_locked=True)
+        claimed = dict(due.values_list("id", "act")[:BATCH])
+        bring_along(acts=claimed.values(), now=now)
+        Artifact.objects.filter(id__in=claimed).update(state=Artifact.State.ERASING)
+    return list(claimed)

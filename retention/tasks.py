@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from retention import pursue as erasures
 from retention import sweep as verbs
 
 
@@ -16,3 +17,9 @@ def sweep() -> None:
 def sweep_orphans() -> None:
     """Destroy what a crash left behind."""
     verbs.sweep_orphans(now=timezone.now())
+
+
+@shared_task(name="retention.pursue")
+def pursue() -> None:
+    """See erasures through."""
+    erasures.pursue(clock=timezone.now)

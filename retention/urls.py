@@ -4,7 +4,14 @@ from retention import api
 
 app_name = "retention"
 urlpatterns = [
-    path("uploads", api.Uploads.as_view(), name="uploads"),
-    path("artifacts/<uuid:artifact_id>", api.ArtifactDetail.as_view(), name="artifact"),
-    path("artifacts/<uuid:artifact_id>/content", api.ArtifactContent.as_view(), name="content"),
+    path("api/v1/uploads", api.Uploads.as_view(), name="uploads"),
+    path("api/v1/embeddings", api.Embeddings.as_view(), name="embeddings"),
+    path("api/v1/syntheses", api.Syntheses.as_view(), name="syntheses"),
+    path("api/v1/artifacts/<uuid:artifact_id>", api.ArtifactDetail.as_view(), name="artifact"),
+    path("api/v1/artifacts/<uuid:artifact_id>/content", api.ArtifactContent.as_view(), name="content"),
+    path("api/v1/artifacts/<uuid:artifact_id>/erasure-acks", api.Acknowledgements.as_view(), name="acks"),
+    path("api/v1/erasures", api.Erasures.as_view(), name="erasures"),
+    path("api/v1/erasures/<uuid:erasure_id>", api.ErasureDetail.as_view(), name="erasure"),
+    path("api/v1/erasures/<uuid:erasure_id>/certificate", api.ErasureCertificate.as_view(), name="certificate"),
+    path("v1/voice/consent/<str:user_id>", api.VoiceConsent.as_view(), name="voice_consent"),
 ]

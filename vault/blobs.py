@@ -53,9 +53,9 @@ def delete(*, blobs: Iterable[uuid.UUID]) -> None:
         _storage().delete(_path(blob))
 
 
-def exists(*, blob: uuid.UUID) -> bool:
-    """Say whether bytes lie there."""
-    return _storage().exists(_path(blob))
+def left(*, blobs: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of the blobs still have a key or bytes."""
+    return {blob for blob in blobs if store().has(_key(blob)) or _storage().exists(_path(blob))}
 
 
 def _storage() -> Storage:

@@ -77,7 +77,7 @@ def test_a_json_body_has_a_bound(api):
 
 def test_destroyed_keys_are_no_accident(api, consent):
     grant = consent()
-    store().destroy([grant.subject.key_name])
+    store().destroy([grant.binding.key_name])
     answer = api.post("/api/v1/sessions", {"grant": str(grant.id)})
     assert (answer.status_code, answer.json()["type"]) == (410, "urn:consonant:problem:keys-destroyed")
 

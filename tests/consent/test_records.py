@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from consent.models import Subject
+from consent.models import Binding, Subject
 from consent.queries import records_of
 from consent.withdraw import withdraw
 from keyring.keys import store
@@ -49,5 +49,5 @@ def test_others_see_nothing(consent):
 
 def test_after_the_subject_key_only_consent_can_still_be_proved(api, user, consent):
     api.post("/api/v1/sessions", {"grant": str(consent().id)})
-    store().destroy([Subject.objects.get().key_name])
+    store().destroy([Subject.objects.get().key_name, Binding.objects.get().key_name])
     assert [record.kind for record in records_of(user=user)] == ["consent.given"]

@@ -45,7 +45,7 @@ def sweep(at):
 def is_gone(artifact):
     with pytest.raises(KeyGone):
         store().get(f"artifact:{artifact.id}")
-    return not vault.blobs.exists(blob=artifact.id)
+    return not vault.blobs.left(blobs=[artifact.id])
 
 
 def test_not_before_its_time(artifact, now):
@@ -104,7 +104,7 @@ def test_killed_at_each_step_and_resumed(artifact, now, monkeypatch, where, name
         with pytest.raises(KeyGone):
             store().get(f"artifact:{artifact.id}")
     if "artifact.erased" in said:
-        assert not vault.blobs.exists(blob=artifact.id)
+        assert not vault.blobs.left(blobs=[artifact.id])
     sweep(at + timedelta(seconds=1))
     artifact.refresh_from_db()
     assert artifact.state == "erased"
@@ -113,7 +113,7 @@ def test_killed_at_each_step_and_resumed(artifact, now, monkeypatch, where, name
 
 
 def test_an_upload_killed_before_its_commit_is_swept(app, session, clip, now, monkeypatch):
-    monkeypatch.setattr("retention.record._record", lambda **_: (_ for _ in ()).throw(Killed))
+    monkeypatch.setattr("retention.record._upload", lambda **_: (_ for _ in ()).throw(Killed))
     with pytest.raises(Killed):
         upload(app=app, session_id=session, data=clip, ttl=None, now=now)
     orphans = [name for batch in store().older_than(now + timedelta(seconds=1), prefix="artifact:") for name in batch]
@@ -181,7 +181,7 @@ def test_destroyed_at_is_after_the_destruction(artifact, now, monkeypatch):
 
 
 def test_the_orphan_sweep_killed_between_bytes_and_key(app, session, clip, now, monkeypatch):
-    monkeypatch.setattr("retention.record._record", lambda **_: (_ for _ in ()).throw(Killed))
+    monkeypatch.setattr("retention.record._upload", lambda **_: (_ for _ in ()).throw(Killed))
     with pytest.raises(Killed):
         upload(app=app, session_id=session, data=clip, ttl=None, now=now)
     with monkeypatch.context() as patch:

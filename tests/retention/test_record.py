@@ -54,7 +54,9 @@ def test_an_app_may_keep_shorter_never_longer(api, session, clip):
 
 
 def test_an_officers_policy_for_one_app(api, app, session):
-    Policy.objects.create(kind="upload", app=app, ttl=timedelta(minutes=2), longest_seconds=30.0, lowest_rate=16_000)
+    Policy.objects.create(
+        kind="upload", custody="vault", app=app, ttl=timedelta(minutes=2), longest_seconds=30.0, lowest_rate=16_000
+    )
     body = api.upload(session, speech(20.0)).json()
     artifact = Artifact.objects.get(id=body["id"])
     assert artifact.expires_at - artifact.recorded_at == timedelta(minutes=2)

@@ -32,9 +32,18 @@ def test_sealed_and_read(blob):
 
 def test_without_the_key_the_bytes_are_noise(blob):
     blobs.shred(blobs=[blob])
-    assert blobs.exists(blob=blob)
+    assert blobs.left(blobs=[blob]) == {blob}
     with pytest.raises(BlobGone):
         blobs.read(blob=blob)
+
+
+def test_what_is_left_is_key_or_bytes(blob):
+    other = uuid.uuid4()
+    blobs.put(blob=other, data=b"x", now=timezone.now())
+    blobs.delete(blobs=[other])
+    assert blobs.left(blobs=[blob, other, uuid.uuid4()]) == {blob, other}
+    blobs.shred(blobs=[blob, other])
+    assert blobs.left(blobs=[blob, other]) == {blob}
 
 
 def test_deleting_can_be_repeated(blob):

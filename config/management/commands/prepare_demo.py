@@ -1,4 +1,4 @@
-"""Make the demonstration's tenant, app, speaker and officer, once, and leave their logins in `var/secrets/demo.json` (mode 600)."""
+"""Make the demonstration's tenant, app, two speakers and officer, once, and leave their logins in `var/secrets/demo.json` (mode 600)."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ from accounts.models import User
 from consent.register import register_app, register_tenant
 from keyring.secretfile import read_or_make
 
-SPEAKER, OFFICER = "speaker@demo.localhost", "officer@demo.localhost"
+PEOPLE: dict[str, dict[str, bool]] = {"speaker": {}, "actor": {}, "officer": {"is_staff": True, "is_superuser": True}}
 
 
 class Command(BaseCommand):
@@ -22,20 +22,25 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         # The file comes last: a crash before it leaves unused rows, and the next run sets the passwords anew.
-        read_or_make(settings.SECRETS / "demo.json", lambda: json.dumps(self._make(), indent=1).encode())
+        note = settings.SECRETS / "demo.json"
+        known = json.loads(read_or_make(note, lambda: self._made({})))
+        if PEOPLE.keys() - known.keys():  # an earlier version made it
+            note.unlink()
+            read_or_make(note, lambda: self._made(known))
 
     @transaction.atomic
-    def _make(self) -> dict[str, dict[str, str]]:
+    def _made(self, known: dict[str, dict[str, str]]) -> bytes:
+        """Return the logins, with those that are missing made."""
+        logins = {who: known.get(who) or self._login(f"{who}@demo.localhost", **is_) for who, is_ in PEOPLE.items()}
+        return json.dumps({**logins, "app": known.get("app") or self._app()}, indent=1).encode()
+
+    def _app(self) -> dict[str, str]:
         now = timezone.now()
         tenant = register_tenant(slug="demo", name="Demo Studio", now=now)
         made = register_app(
             tenant=tenant, name="Voice Booth", website="", purposes=["voice-cloning", "speaker-verification"], now=now
         )
-        return {
-            "speaker": self._login(SPEAKER),
-            "officer": self._login(OFFICER, is_staff=True, is_superuser=True),
-            "app": {"client_id": made.app.client_id, "client_secret": made.client_secret},
-        }
+        return {"client_id": made.app.client_id, "client_secret": made.client_secret}
 
     def _login(self, email: str, **fields: bool) -> dict[str, str]:
         password = secrets.token_urlsafe(12)

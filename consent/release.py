@@ -1,0 +1,60 @@
+"""Let go of a person: close the ties by which apps name them, withdraw what stood, and at the end forget who it was.
+
+`release` and `forget` run in their caller's transaction. An answer that is being written holds the tie or the subject locked: `release`
+waits for it and then finds its grant, so that nothing given before is left standing and nothing given after is taken.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db.models import Q
+
+from accounts.models import App
+from consent import lock
+from consent.close_session import end
+from consent.machine import WITHDRAWABLE, State
+from consent.models import Binding, ConsentRequest, Grant, Subject
+
+
+def release(*, subject: Subject, app: App | None, reference: bytes | None, actor: str, now: datetime) -> list[Binding]:
+    """Close the subject's ties to `app`, or that one under `reference`, or without an app all; return those that were open.
+
+    Every grant under them that can be withdrawn is. A subject without an open tie is retired.
+    """
+    subject = Subject.objects.select_for_update(no_key=True).get(id=subject.id)
+    ties = Binding.objects.filter(subject=subject, closed_at=None)
+    wanted = ties if app is None else ties.filter(app=app)
+    if reference is not None:
+        wanted = wanted.filter(reference=reference)
+    closing = list(wanted.select_for_update(no_key=True).order_by("id"))
+    Binding.objects.filter(id__in=[tie.id for tie in closing]).update(closed_at=now)
+    if closing and not ties.exists():
+        Subject.objects.filter(id=subject.id).update(retired_at=now)
+    standing = Grant.objects.filter(binding__in=closing, state__in=WITHDRAWABLE)
+    for grant_id in standing.order_by("id").values_list("id", flat=True):
+        grant = lock.for_ending(grant_id)
+        if grant.state in WITHDRAWABLE:
+            reason = "withdrawn_by_subject" if actor == "subject" else "withdrawn_with_erasure"
+            end(grant=grant, state=State.WITHDRAWN, reason=reason, actor=actor, now=now)
+    return closing
+
+
+def is_last(*, subject: Subject, bindings: Collection[Binding]) -> bool:
+    """Say whether nothing remains of a retired subject once these ties are forgotten."""
+    others = subject.bindings.exclude(id__in=[binding.id for binding in bindings])
+    return subject.retired_at is not None and not others.exclude(reference=None).exists()
+
+
+def forget(*, subject: Subject, bindings: Collection[Binding], evidence_until: datetime | None) -> None:
+    """Cut the ties from apps' users to the subject; with `evidence_until`, also from the subject to the person.
+
+    What an app's requests say of their user goes too. The proof of consent is kept until `evidence_until`.
+    """
+    for binding in bindings:
+        asked = ConsentRequest.objects.filter(app=binding.app_id, reference=binding.reference)
+        # One that was open when the tie was closed belongs to what came after.
+        past = Q(grant__binding=binding) | Q(grant=None, answered_at__lte=binding.closed_at) | Q(state="expired")
+        asked.filter(past).update(reference=None, return_url="", client_state="")
+    Binding.objects.filter(id__in=[binding.id for binding in bindings]).update(reference=None)
+    if evidence_until is not None:
+        Subject.objects.filter(id=subject.id).update(user=None, evidence_until=evidence_until)

@@ -1,0 +1,54 @@
+"""Ask an app to destroy what it holds, by a signed hook; the ledger says that it was asked, and later what it answered.
+
+One transaction an artifact: state `erasing`, the event in the outbox, entry `artifact.erase_requested`. An app without a hook sees the
+state when it asks. Until its acknowledgement nothing says that the thing is gone.
+"""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from consent.enter import enter_for_grant
+from hooks.notify import notify
+from retention.erase import bring_along
+from retention.models import Artifact, Custody
+
+ACKNOWLEDGE_WITHIN = timedelta(days=7)
+
+
+def ask_holder(*, artifact_id: uuid.UUID, now: datetime) -> bool:
+    """Ask the app that holds the artifact, if nobody has; say whether that was done."""
+    with transaction.atomic():
+        artifact = (
+            Artifact.objects.select_related("grant__binding", "grant__subject__tenant", "grant__app__tenant")
+            .select_for_update(of=("self",), skip_locked=True)
+            .filter(id=artifact_id, state=Artifact.State.ACTIVE, custody=Custody.APP)
+            .first()
+        )
+        if artifact is None:
+            return False
+        deadline = (now + ACKNOWLEDGE_WITHIN).isoformat()
+        artifact.state = Artifact.State.ERASING
+        artifact.erase_requested_at = now
+        artifact.erase_event = notify(
+            app=artifact.grant.app,
+            event="artifact.erase_requested",
+            data={
+                **artifact.record(),
+                "grant": str(artifact.grant_id),
+                "request": str(artifact.grant.request_id),
+                "deadline": deadline,
+            },
+            now=now,
+        )
+        artifact.save(update_fields=["state", "erase_requested_at", "erase_event"])
+        bring_along(acts=[artifact.act], now=now)
+        enter_for_grant(
+            grant=artifact.grant,
+            kind="artifact.erase_requested",
+            actor="service",
+            payload={**artifact.record(), "deadline": deadline},
+            now=now,
+        )
+    return True

@@ -1,0 +1,363 @@
+"""The erasure certificate: what anyone can check of an erasure, offline. Pure.
+
+    {"certificate": {...}, "signature": "<signed note>"}
+
+The signature is a C2SP signed note of three lines: the type, the erasure's id, and the base64 SHA-256 of the certificate as canonical JSON
+(RFC 8785; there are no floats and all names are ASCII, so sorted names and no blanks are that form). The body is not itself the note: a
+note has at most 1 MB, and a body may hold ten thousand artifacts.
+
+The body names the artifacts, how each went, and the entries that say so. Of each entry it holds the exact leaf, the way up to the root of
+the log's signed checkpoint, and the opening of its payload, whose original has been destroyed: whoever holds the certificate can show what
+the entries said, and nobody else can any more.
+
+A certificate proves what the log states, and when; not that no copy exists elsewhere.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, Literal
+
+from ledger import checkpoint as checkpoints
+from ledger import leaf as leaves
+from ledger import merkle, note
+from ledger.errors import LedgerError
+from retention.errors import CertificateBroken
+
+TYPE: Final = "consonant/erasure-certificate/v0"
+MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_ITEMS: Final = 100_000
+MAX_FINDINGS: Final = 100
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BODY: Final = {
+    "type", "issuer", "log", "erasure", "scope", "requested_at", "completed_at", "keys_destroyed_at",
+    "unrecoverable_from_backups_by", "issued_at", "artifacts", "kept", "entries", "checkpoint",
+}  # fmt: skip
+_TIMES: Final = ("requested_at", "completed_at", "keys_destroyed_at", "issued_at")
+_ARTIFACT: Final = {"artifact", "kind", "custody", "gone", "recorded_at", "gone_at", "entries"}
+_KEPT: Final = {"what", "ground", "until"}
+_ENTRY: Final = {"ref", "index", "leaf", "payload_salt", "payload", "proof"}
+_RECORDED: Final = {"artifact.recorded", "use.late", "use.unpermitted"}
+_GOING: Final = {"artifact.erase_requested"}
+_WAYS: Final = {
+    "key_destroyed": ("vault", ["artifact.key_destroyed", "artifact.erased"]),
+    "acknowledged": ("app", ["artifact.erase_acknowledged"]),
+    "never_stored": ("none", ["artifact.lapsed"]),
+    "unconfirmed": ("app", []),
+}
+"""How a thing went -> in whose custody it was, and the entries that must say so; the first of them dates it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a verification."""
+
+    level: Literal["ok", "warning", "error"]
+    what: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return the finding as one line."""
+        return f"{self.level}: {self.what}: {self.message}"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An entry that has been found in the log, with its payload."""
+
+    leaf: leaves.Leaf
+    payload: Mapping[str, Any]
+
+
+def issuer_of(origin: str) -> str:
+    """Return the name under which certificates about what is in the log are signed."""
+    return f"{origin}/certificates"
+
+
+def sign(body: Mapping[str, Any], *, signer: note.Signer) -> bytes:
+    """Return the certificate as a file."""
+    signature = note.sign(_signed_text(body), [signer])
+    return json.dumps({"certificate": body, "signature": signature}, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def parse(data: bytes) -> tuple[dict[str, Any], str]:
+    """Read a file: the body, whose shape has been checked and nothing else, and the signature.
+
+    Raises:
+        CertificateBroken: It is no certificate.
+    """
+    if len(data) > MAX_BYTES:
+        raise CertificateBroken(f"it has more than {MAX_BYTES} bytes")
+    try:
+        whole = json.loads(data, object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise CertificateBroken("it is not JSON, or names something twice") from None
+    _shape(whole, {"certificate", "signature"}, "the file")
+    if not isinstance(whole["signature"], str) or not _is_text(whole["signature"]):
+        raise CertificateBroken("the signature is no text")
+    body: dict[str, Any] = whole["certificate"]
+    _check_body(body)
+    return body, whole["signature"]
+
+
+def _check_body(body: Any) -> None:
+    _shape(body, _BODY, "the certificate")
+    _strings(body, _BODY - {"artifacts", "kept", "entries"}, "the certificate")
+    if not _UUID.fullmatch(body["erasure"]):
+        raise CertificateBroken("the erasure has no id")
+    for name, keys, others in (
+        ("artifacts", _ARTIFACT, {"entries", "gone_at"}),
+        ("kept", _KEPT, {"until"}),
+        ("entries", _ENTRY, {"index", "proof"}),
+    ):
+        if not isinstance(body[name], list) or len(body[name]) > MAX_ITEMS:
+            raise CertificateBroken(f"`{name}` is no list, or too long")
+        for each in body[name]:
+            _shape(each, keys, f"an item of `{name}`")
+            _strings(each, keys - others, f"an item of `{name}`")
+            _list_of_strings(each.get("entries", each.get("proof", [])))
+            _string_or_null(each.get("gone_at", each.get("until")))
+            if type(each.get("index", 0)) is not int:
+                raise CertificateBroken("an index is no whole number")
+
+
+def verify(data: bytes, *, issuer: note.Verifier, log: note.Verifier) -> list[Finding]:
+    """Check a certificate against the issuer's and the log's keys; one finding "certificate.verified" of level ok if all holds.
+
+    What nobody confirmed is a warning: it is told by an otherwise good certificate.
+    """
+    try:
+        body, signature = parse(data)
+    except CertificateBroken as broken:
+        return [_error("certificate.broken", str(broken))]
+    found: list[Finding] = []
+    for each in _verify(body, signature, issuer, log):
+        found.append(each)
+        if len(found) == MAX_FINDINGS:
+            return [*found, _error("stopped", f"more than {MAX_FINDINGS} findings; the rest was not looked at")]
+    if any(each.level == "error" for each in found):
+        return found
+    confirmed = [each for each in body["artifacts"] if each["gone"] != "unconfirmed"]
+    sentence = (
+        f"{len(confirmed)} artifacts gone, as {body['log']} states in {len(body['entries'])} entries; "
+        f"asked {body['requested_at']}, done {body['completed_at']}, keys destroyed {body['keys_destroyed_at']}"
+    )
+    return [*found, Finding("ok", "certificate.verified", sentence)]
+
+
+def _verify(body: dict[str, Any], signature: str, issuer: note.Verifier, log: note.Verifier) -> Iterator[Finding]:
+    yield from _verify_signature(body, signature, issuer)
+    if body["type"] != TYPE:
+        yield _error("certificate.type", f"it is of type {body['type'][:60]}")
+    if (body["issuer"], body["log"]) != (issuer.name, log.name) or issuer.name != issuer_of(log.name):
+        yield _error("certificate.names", "it names another issuer or log than the keys")
+    if body["scope"] not in {"app", "everything"}:
+        yield _error("certificate.scope", "its scope is none that is known")
+    yield from _verify_times(body)
+    try:
+        head = checkpoints.open(body["checkpoint"], [log])
+    except LedgerError as error:
+        yield _error("checkpoint.broken", str(error))
+        return
+    if head.origin != body["log"]:
+        yield _error("checkpoint.other_log", f"it is of {head.origin}")
+        return
+    entries: dict[str, _Entry] = {}
+    for said in body["entries"]:
+        opened = _open_entry(said, head)
+        if isinstance(opened, Finding):
+            yield opened
+        elif said["ref"] in entries:
+            yield _error("entry.twice", f"{said['ref']} stands there twice")
+        else:
+            entries[said["ref"]] = opened
+    if [each["index"] for each in body["entries"]] != sorted({each["index"] for each in body["entries"]}):
+        yield _error("entry.order", "the entries are not in the order of the log")
+    yield from _verify_artifacts(body, entries)
+    yield from _verify_erasure(body, entries)
+
+
+def _verify_signature(body: dict[str, Any], signature: str, issuer: note.Verifier) -> Iterator[Finding]:
+    try:
+        opened = note.open(signature, [issuer])
+    except LedgerError as error:
+        yield _error("signature.broken", str(error))
+        return
+    if opened.text != _signed_text(body):
+        yield _error("signature.other_text", "the certificate is not the one that was signed")
+
+
+def _verify_times(body: dict[str, Any]) -> Iterator[Finding]:
+    times = [_time(body[name]) for name in _TIMES]
+    by = _time(body["unrecoverable_from_backups_by"])
+    if None in times or by is None:
+        yield _error("certificate.times", "a time is none")
+        return
+    ordered = [time for time in times if time]
+    if ordered != sorted(ordered) or by < ordered[2]:
+        yield _error("certificate.times", "its times are not in order")
+    for each in body["kept"]:
+        if each["until"] is not None and _time(each["until"]) is None:
+            yield _error("certificate.times", "a time is none")
+
+
+def _open_entry(said: Mapping[str, Any], head: checkpoints.Checkpoint) -> _Entry | Finding:
+    ref = said["ref"]
+    try:
+        data = said["leaf"].encode()
+        leaf = leaves.decode(data)
+        proof = [base64.b64decode(each, validate=True) for each in said["proof"]]
+        merkle.verify_inclusion(
+            leaf_hash=merkle.leaf_hash(data), index=said["index"], size=head.size, proof=proof, root=head.root
+        )
+        salt = bytes.fromhex(said["payload_salt"])
+        opens = leaves.commit("payload", salt, said["payload"].encode()) == leaf.payload
+        payload = json.loads(said["payload"])
+    except (LedgerError, ValueError, binascii.Error, RecursionError) as error:
+        return _error("entry.not_in_log", f"{ref}: {type(error).__name__}")
+    if (leaf.log, leaf.index, str(leaf.ref)) != (head.origin, said["index"], ref):
+        return _error("entry.elsewhere", f"{ref}: the leaf is another entry")
+    if not opens or not isinstance(payload, dict):
+        return _error("entry.payload", f"{ref}: the payload is not what was entered")
+    return _Entry(leaf, payload)
+
+
+def _verify_artifacts(body: dict[str, Any], entries: Mapping[str, _Entry]) -> Iterator[Finding]:
+    if len({each["artifact"] for each in body["artifacts"]}) != len(body["artifacts"]):
+        yield _error("artifact.twice", "an artifact stands there twice")
+    used = Counter(ref for each in body["artifacts"] for ref in each["entries"])
+    own = {ref for ref, entry in entries.items() if entry.leaf.kind.startswith("erasure.")}
+    if any(count > 1 for count in used.values()) or used.keys() | own != entries.keys() or used.keys() & own:
+        yield _error("entry.stray", "the entries are not exactly those that the artifacts and the erasure name")
+    for each in body["artifacts"]:
+        yield from _verify_artifact(each, {ref: entries[ref] for ref in each["entries"] if ref in entries})
+
+
+def _verify_artifact(said: Mapping[str, Any], entries: Mapping[str, _Entry]) -> Iterator[Finding]:
+    name = said["artifact"]
+    if said["gone"] not in _WAYS:
+        yield _error("artifact.unproven", f"{name}: nobody knows what {said['gone'][:40]} means")
+        return
+    custody, needed = _WAYS[said["gone"]]
+    kinds = Counter(entry.leaf.kind for entry in entries.values())
+    recorded = [entry for entry in entries.values() if entry.leaf.kind in _RECORDED]
+    if len(recorded) != 1:
+        yield _error("artifact.unproven", f"{name}: no entry, or more than one, says that it was made")
+        return
+    if any(kinds[kind] < 1 for kind in needed):
+        yield _error("artifact.unproven", f"{name}: no entry says that it went as {said['gone']}")
+        return
+    if extra := kinds.keys() - _RECORDED - _GOING - set(needed):
+        yield _error("artifact.contradicted", f"{name}: an entry {min(extra)} does not fit {said['gone']}")
+    if any(entry.payload.get("artifact") != name for entry in entries.values()):
+        yield _error("artifact.other", f"{name}: an entry is about another")
+    facts = recorded[0].payload
+    if (facts.get("artifact_kind"), facts.get("custody"), said["custody"]) != (said["kind"], custody, custody):
+        yield _error("artifact.other", f"{name}: it was made as something else")
+    yield from _verify_artifact_times(
+        said, recorded[0], [each for each in entries.values() if each.leaf.kind in needed]
+    )
+    if said["gone"] == "unconfirmed":
+        yield Finding("warning", "artifact.unconfirmed", f"{name}: the app that held it has not said that it is gone")
+
+
+def _verify_artifact_times(said: Mapping[str, Any], recorded: _Entry, going: list[_Entry]) -> Iterator[Finding]:
+    name = said["artifact"]
+    if said["recorded_at"] != _text(recorded.leaf.at):
+        yield _error("artifact.times", f"{name}: it was not recorded then")
+    first = _WAYS[said["gone"]][1][:1]
+    dating = [_text(each.leaf.at) for each in going if each.leaf.kind in first]
+    if (said["gone_at"] not in dating) if dating else (said["gone_at"] is not None):
+        yield _error("artifact.times", f"{name}: it did not go then")
+    if going and min(each.leaf.at for each in going) < recorded.leaf.at:
+        yield _error("artifact.times", f"{name}: it went before it was made")
+
+
+def _verify_erasure(body: dict[str, Any], entries: Mapping[str, _Entry]) -> Iterator[Finding]:
+    for kind, key in (("erasure.requested", "requested_at"), ("erasure.completed", "completed_at")):
+        found = [entry for entry in entries.values() if entry.leaf.kind == kind]
+        if len(found) != 1 or found[0].payload.get("erasure") != body["erasure"]:
+            yield _error("erasure.unproven", f"no entry {kind} names this erasure")
+        elif _text(found[0].leaf.at) != body[key]:
+            yield _error("erasure.times", f"{kind} was at another time")
+        elif kind == "erasure.completed" and found[0].payload.get("artifacts") != sorted(
+            each["artifact"] for each in body["artifacts"]
+        ):
+            yield _error("erasure.count", "the artifacts are not those of which the log says that they are gone")
+    if strange := {entry.leaf.kind for entry in entries.values() if entry.leaf.kind.startswith("erasure.")} - {
+        "erasure.requested",
+        "erasure.completed",
+    }:
+        yield _error("entry.stray", f"an entry {min(strange)} does not belong there")
+
+
+def _signed_text(body: Mapping[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return f"{TYPE}\n{body['erasure']}\n{base64.b64encode(sha256(canonical).digest()).decode()}\n"
+
+
+def _error(what: str, message: str) -> Finding:
+    return Finding("error", what, message)
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def _time(said: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(said)
+        return at if at.tzinfo and _text(at) == said else None
+    except ValueError:
+        return None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError
+    return made
+
+
+def _refuse(_said: str) -> Any:
+    raise ValueError
+
+
+def _shape(value: Any, keys: set[str], what: str) -> None:
+    if not isinstance(value, dict) or value.keys() != keys:
+        raise CertificateBroken(f"{what} does not have the fields that it must have")
+
+
+def _strings(value: Mapping[str, Any], keys: set[str], what: str) -> None:
+    if not all(isinstance(value[key], str) and _is_text(value[key]) for key in keys):
+        raise CertificateBroken(f"{what} has a field that is no text")
+
+
+def _list_of_strings(value: Any) -> None:
+    if (
+        not isinstance(value, list)
+        or len(value) > MAX_ITEMS
+        or not all(isinstance(each, str) and _is_text(each) for each in value)
+    ):
+        raise CertificateBroken("a list of texts is none")
+
+
+def _string_or_null(value: Any) -> None:
+    if value is not None and not (isinstance(value, str) and _is_text(value)):
+        raise CertificateBroken("a text is none")
+
+
+def _is_text(value: str) -> bool:
+    """Say whether it can be encoded: JSON lets half characters through."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

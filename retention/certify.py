@@ -1,0 +1,233 @@
+"""Finish an erasure: collect what its certificate needs, shred, forget, sign, and in the end drop our own copy.
+
+The functions are steps of `retention.pursue`, which says what a crash between them leaves.
+"""
+
+import base64
+import json
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from consent.enter import enter
+from consent.models import Binding, Subject
+from consent.release import forget, is_last
+from keyring.errors import KeyGone
+from keyring.keys import store
+from keyring.seal import seal, unseal
+from ledger import reserve, tiles
+from ledger.folder import read
+from ledger.merkle import prove_inclusion
+from ledger.models import Entry, Opening
+from ledger.publish import published_checkpoint
+from ledger.signing import certifier_of
+from retention import certificate
+from retention.erasure_machine import State
+from retention.errors import CertificateGone
+from retention.models import Artifact, Custody, Erasure
+from retention.queries import scope_of
+
+EVIDENCE_KEPT = timedelta(days=183)
+"""The longest that proof of consent and the log of labels must be kept: six months."""
+BACKUPS_LIVE = timedelta(days=7)
+"""After this a destroyed key is in no backup of the key store either."""
+COPY_KEPT = timedelta(days=7)
+_ABOUT_ARTIFACTS = ("artifact.", "use.late", "use.unpermitted")
+
+
+def complete(*, erasure: Erasure, now: datetime) -> None:
+    """Enter that the erasure is done, and seal what the certificate will need; in the transaction that moves the state, under its lock.
+
+    The key comes before the row that it seals.
+    """
+    artifacts = list(scope_of(erasure).order_by("recorded_at", "id"))
+    ref = enter(
+        subject=erasure.subject,
+        kind="erasure.completed",
+        actor="service",
+        payload={"erasure": str(erasure.id), "artifacts": sorted(str(artifact.id) for artifact in artifacts)},
+        now=now,
+    )
+    openings = _openings(erasure, {str(artifact.id) for artifact in artifacts}, completed=ref)
+    entries: dict[str, list[str]] = {}
+    for opening_ref, (_, payload) in openings.items():
+        entries.setdefault(json.loads(payload).get("artifact", ""), []).append(opening_ref)
+    draft = {
+        "artifacts": [
+            {
+                "artifact": str(artifact.id),
+                "kind": artifact.kind,
+                "custody": artifact.custody,
+                "gone": _how(artifact),
+                "recorded_at": _time(artifact.recorded_at),
+                "gone_at": _time(_gone_at(artifact)),
+                "entries": sorted(entries.get(str(artifact.id), [])),
+            }
+            for artifact in artifacts
+        ],
+        "openings": openings,
+    }
+    key = store().make(erasure.key_name, now=now)
+    erasure.sealed = seal(key, json.dumps(draft).encode(), context=erasure.id.bytes)
+
+
+def _openings(erasure: Erasure, artifacts: set[str], *, completed: uuid.UUID) -> dict[str, tuple[str, str]]:
+    """Return salt (hex) and text of the payload of each entry that the certificate shows, by ref."""
+    keys = [*erasure.bindings.values_list("key_name", flat=True)]
+    found: dict[str, tuple[str, str]] = {}
+    for holder in {*keys, erasure.subject.evidence_name}:
+        key = store().get(holder)
+        for opening in Opening.objects.filter(holder=holder).iterator():
+            if not opening.kind.startswith((*_ABOUT_ARTIFACTS, "erasure.")):
+                continue
+            salt, payload = json.loads(unseal(key, bytes(opening.sealed), context=opening.ref.bytes))["payload"]
+            said: dict[str, Any] = json.loads(payload)
+            ours = said.get("artifact") in artifacts and opening.kind != "artifact.discarded"
+            if ours or (said.get("erasure") == str(erasure.id) and opening.kind != "erasure.escalated"):
+                found[str(opening.ref)] = (salt, payload)
+    if str(completed) not in found:
+        raise RuntimeError("the entry of a moment ago has no opening")
+    return found
+
+
+def _how(artifact: Artifact) -> str:
+    if artifact.custody == Custody.APP:
+        return "acknowledged" if artifact.state == Artifact.State.ERASED else "unconfirmed"
+    return "key_destroyed" if artifact.custody == Custody.VAULT else "never_stored"
+
+
+def _gone_at(artifact: Artifact) -> datetime | None:
+    return artifact.key_destroyed_at if artifact.custody == Custody.VAULT else artifact.erased_at
+
+
+def shred(*, erasure_id: uuid.UUID, clock: Callable[[], datetime]) -> None:
+    """Destroy the keys of all that was entered, synced; then delete the openings, the kept answers, and the ties to the person."""
+    erasure = Erasure.objects.select_related("subject").get(id=erasure_id, state=State.COMPLETED)
+    bindings = list(erasure.bindings.all())
+    own = {binding.key_name for binding in bindings}
+    others = Binding.objects.filter(key_name__in=own).exclude(id__in=[binding.id for binding in bindings])
+    names = own - set(others.exclude(reference=None).values_list("key_name", flat=True))
+    last = is_last(subject=erasure.subject, bindings=bindings)
+    if last:
+        names |= {erasure.subject.key_name, erasure.subject.custody_name}
+    store().destroy(names)
+    now = clock()
+    with transaction.atomic():
+        if not Erasure.objects.filter(id=erasure_id, keys_destroyed_at=None).update(keys_destroyed_at=now):
+            return  # another worker has done it
+        Opening.objects.filter(holder__in=names).delete()
+        reserve.forget(holders=names)
+        forget(subject=erasure.subject, bindings=bindings, evidence_until=now + EVIDENCE_KEPT if last else None)
+
+
+def sign_off(*, erasure_id: uuid.UUID, now: datetime) -> bool:
+    """Sign the certificate if a published checkpoint covers every entry it shows; say whether that was done."""
+    with transaction.atomic():
+        erasure = (
+            Erasure.objects.select_related("subject__tenant")
+            .select_for_update(of=("self",), skip_locked=True)
+            .filter(id=erasure_id, state=State.COMPLETED, keys_destroyed_at__isnull=False)
+            .first()
+        )
+        if erasure is None:
+            return False
+        key = store().get(erasure.key_name)
+        draft = json.loads(unseal(key, bytes(erasure.sealed or b""), context=erasure.id.bytes))
+        body = _body(erasure, draft, now=now)
+        if body is None:
+            return False
+        signed = certificate.sign(body, signer=certifier_of(erasure.subject.tenant.origin, now=now))
+        erasure.sealed = seal(key, signed, context=erasure.id.bytes)
+        erasure.state = State.CERTIFIED
+        erasure.certified_at = now
+        erasure.certificate_until = now + COPY_KEPT
+        erasure.save()
+    return True
+
+
+def _body(erasure: Erasure, draft: dict[str, Any], *, now: datetime) -> dict[str, Any] | None:
+    """Return the certificate, or None while an entry has no place under a published checkpoint."""
+    origin = erasure.subject.tenant.origin
+    openings = draft["openings"]
+    entries = list(Entry.objects.select_related("log").filter(ref__in=openings).order_by("index"))
+    if len(entries) != len(openings):
+        return None
+    head = published_checkpoint(entries[0].log)
+    if head is None or head.size <= entries[-1].index:
+        return None
+    signed = read(origin, "checkpoint")
+    reader = tiles.TileReader(lambda path: read(origin, path), head.size)
+    destroyed = erasure.keys_destroyed_at or now
+    evidence_until = erasure.subject.evidence_until
+    return {
+        "type": certificate.TYPE,
+        "issuer": certificate.issuer_of(origin),
+        "log": origin,
+        "erasure": str(erasure.id),
+        "scope": "app" if erasure.app_id else "everything",
+        "requested_at": _time(erasure.requested_at),
+        "completed_at": _time(erasure.completed_at),
+        "keys_destroyed_at": _time(destroyed),
+        "unrecoverable_from_backups_by": _time(destroyed + BACKUPS_LIVE),
+        "issued_at": _time(now),
+        "artifacts": draft["artifacts"],
+        "kept": [
+            {
+                "what": "proof of consent and of this erasure",
+                "ground": "GDPR 7(1), 17(3)(b) and (e)",
+                "until": _time(evidence_until),
+            }
+        ],
+        "entries": [
+            {
+                "ref": str(entry.ref),
+                "index": entry.index,
+                "leaf": bytes(entry.leaf).decode(),
+                "payload_salt": openings[str(entry.ref)][0],
+                "payload": openings[str(entry.ref)][1],
+                "proof": [
+                    base64.b64encode(node).decode()
+                    for node in prove_inclusion(index=entry.index, size=head.size, reader=reader)
+                ],
+            }
+            for entry in entries
+        ],
+        "checkpoint": signed.decode(),
+    }
+
+
+def certificate_of(erasure: Erasure) -> bytes:
+    """Return the signed certificate, while we keep it.
+
+    Raises:
+        CertificateGone: It is not signed yet, or our copy has gone.
+    """
+    if erasure.state != State.CERTIFIED or erasure.sealed is None:
+        raise CertificateGone
+    try:
+        return unseal(store().get(erasure.key_name), bytes(erasure.sealed), context=erasure.id.bytes)
+    except KeyGone:
+        raise CertificateGone from None
+
+
+def drop_old(*, now: datetime) -> None:
+    """Destroy our copies of certificates that are a week old, and with them who it was."""
+    for erasure in Erasure.objects.filter(certificate_until__lte=now, sealed__isnull=False):
+        store().destroy([erasure.key_name])
+        Erasure.objects.filter(id=erasure.id).update(sealed=None, user=None)
+
+
+def drop_evidence(*, now: datetime) -> None:
+    """Destroy the proof of consent of those who were erased, when its time is over."""
+    for subject in Subject.objects.filter(user=None, evidence_until__lte=now):
+        store().destroy([subject.evidence_name])
+        with transaction.atomic():
+            Opening.objects.filter(holder=subject.evidence_name).delete()
+            Subject.objects.filter(id=subject.id).update(evidence_until=None)
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
