@@ -164,6 +164,7 @@ class SubscriptionAdmin(ReadOnly):
 
     list_display = ("id", "app", "event", "state", "created_at", "ended_at", "end_reason")
     list_filter = ("state", "event")
+    fields = ("id", "app", "event", "target_url", "state", "created_at", "ended_at", "end_reason")
 
 
 @admin.register(Delivery)

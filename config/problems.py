@@ -47,6 +47,7 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     hooks.errors.SubscriptionUnknown: (404, "hook-unknown"),
     hooks.errors.TargetRefused: (422, "hook-target-refused"),
     hooks.errors.ChallengeFailed: (422, "hook-challenge-failed"),
+    hooks.errors.ChallengeUnderWay: (409, "hook-challenge-under-way"),
     hooks.errors.TooManySubscriptions: (409, "too-many-hooks"),
     ledger.errors.EntryUnknown: (404, "entry-unknown"),
     ledger.errors.NotSealed: (404, "entry-not-sealed-yet"),

@@ -278,5 +278,7 @@ LOGGING = {
         "django.request": {"level": "CRITICAL"},
         "django.security": {"level": "CRITICAL"},
         "django.server": {"level": "CRITICAL"},
+        # Its lines name the whole address of a hook, which can hold a secret.
+        "httpx": {"level": "WARNING"},
     },
 }

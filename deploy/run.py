@@ -102,7 +102,19 @@ def service_programs(*, var: Path) -> dict[str, Program]:
             PROJECT, *celery, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "INFO"
         ),
         "courier": steps.python(
-            PROJECT, *celery, "worker", "-Q", "hooks", "--pool", "threads", "--concurrency", "4", "--loglevel", "INFO"
+            PROJECT,
+            *celery,
+            "worker",
+            "-Q",
+            "hooks",
+            "-n",
+            "courier@%h",
+            "--pool",
+            "threads",
+            "--concurrency",
+            "4",
+            "--loglevel",
+            "INFO",
         ),
         "beat": steps.python(PROJECT, *celery, "beat", "--schedule", str(var / "run" / "beat"), "--pidfile", ""),
     }

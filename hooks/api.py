@@ -1,7 +1,6 @@
 """The REST surface of hooks: subscribe, see, unsubscribe."""
 
 import uuid
-from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -13,6 +12,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from accounts.models import App
+from accounts.strict import StrictSerializer
 from hooks.cloudevent import EVENTS
 from hooks.errors import SubscriptionUnknown
 from hooks.models import Subscription
@@ -31,7 +31,7 @@ _LOCATION = OpenApiParameter(
 )
 
 
-class SubscribeSerializer(serializers.Serializer[Any]):
+class SubscribeSerializer(StrictSerializer):
     """What an app says when it subscribes."""
 
     event = serializers.ChoiceField(EVENTS)
@@ -67,8 +67,8 @@ class Hooks(APIView):
 
     @extend_schema(operation_id="list_hooks", responses=HookSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """List them, newest first."""
-        found = Subscription.objects.filter(app=_app_of(request)).order_by("-created_at")[:MOST_SHOWN]
+        """List them, the active first, then newest first."""
+        found = Subscription.objects.filter(app=_app_of(request)).order_by("state", "-created_at")[:MOST_SHOWN]
         return Response(HookSerializer(found, many=True).data)
 
     @extend_schema(
@@ -83,6 +83,7 @@ class Hooks(APIView):
         said = SubscribeSerializer(data=request.data)
         said.is_valid(raise_exception=True)
         made = subscribe(app=_app_of(request), now=timezone.now(), **said.validated_data)
+        request.holder = made.subscription.key_name  # type: ignore[attr-defined]  # the kept answer dies with the secret
         return Response(
             {**HookSerializer(made.subscription).data, "secret": made.secret},
             status=201,

@@ -1,24 +1,24 @@
 """Send what is due, each event at least once, and say `delivered` only after a 2xx.
 
-(1) transaction: claim a batch with SKIP LOCKED; the claim counts the try and puts the next one behind a lease; (2) send, in threads that
-do nothing else; (3) a transaction for each outcome, guarded by the try it was claimed for. A crash after the send and before (3) sends it
-again when the lease is over, under the same `webhook-id`, by which receivers drop repeats. One target that does not answer holds up two
-threads of eight and no other target. Suspended apps are told too: they have to learn what to erase.
+(1) transaction: claim as many as there are threads; the claim counts the try and puts the next one behind a lease; (2) send, in threads
+that do nothing else; (3) a transaction for each outcome, guarded by the try it was claimed for. A crash after the send and before (3)
+sends it again when the lease is over, under the same `webhook-id`, by which receivers drop repeats. Of one app at most four are on their
+way at a time, over all couriers, and a target that was not reached is left alone for a moment: its backlog holds up no other app.
+Suspended apps are told too: they have to learn what to erase.
 """
 
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from typing import Any
 
 import httpx
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from standardwebhooks.webhooks import Webhook
 
 from hooks import cloudevent, target
@@ -29,13 +29,16 @@ from hooks.schedule import delay_after
 from hooks.unsubscribe import end
 from keyring.errors import KeyGone
 from keyring.keys import store
+from ledger.publish import refuse_if_any_is_behind
 
 log = structlog.get_logger(__name__)
-BATCH = 50
-LOOKED_AT = 500
-PER_HOST = 2
 THREADS = 8
+PER_APP = 4
 LEASE = timedelta(seconds=30)
+"""Longer than a send can take."""
+LEFT_ALONE = timedelta(seconds=5)
+_CLAIMING = 0x686F6F6B
+"""The advisory lock under which couriers claim, one at a time."""
 KEPT_FOR = timedelta(days=30)
 SECRET_GRACE = timedelta(hours=1)
 KEY_PREFIX = "hook:"
@@ -66,7 +69,11 @@ def deliver(*, clock: Callable[[], datetime]) -> int:
     ):
         sending = {pool.submit(_send, client, claim, clock): claim for claim in claims}
         for sent in as_completed(sending):
-            _settle(sending[sent], sent.result(), now=clock())
+            claim = sending[sent]
+            try:
+                _settle(claim, sent.result(), now=clock())
+            except Exception as error:  # noqa: BLE001 - the others' outcomes are written; this one is sent again
+                log.error("outcome_lost", delivery=str(claim.delivery.id), error=type(error).__name__)  # noqa: TRY400
     return len(claims)
 
 
@@ -100,23 +107,23 @@ def post(  # noqa: PLR0913
 
 def _claim(*, now: datetime) -> list[_Claim]:
     claims: list[_Claim] = []
-    hosts = Counter[str]()
     with transaction.atomic():
-        found = due(now=now).select_related("subscription__app__tenant")
-        for delivery in found.select_for_update(of=("self",), skip_locked=True)[:LOOKED_AT]:
-            host = urlsplit(delivery.subscription.target_url).netloc
-            if hosts[host] >= PER_HOST or len(claims) >= BATCH:
-                continue
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIMING])
+        chosen = due(now=now, most=THREADS, per_app=PER_APP)
+        found = Delivery.objects.select_related("subscription__app__tenant").filter(
+            id__in=chosen, state=Delivery.State.PENDING, next_try_at__lte=now
+        )
+        for delivery in found.select_for_update(of=("self",), skip_locked=True):
             try:
                 secret = secret_of(delivery.subscription)
             except KeyGone:
-                delivery.state, delivery.last_error = Delivery.State.DEAD, "unsubscribed"
+                delivery.state, delivery.last_error = Delivery.State.DEAD, "secret_gone"
                 delivery.save(update_fields=["state", "last_error"])
                 continue
-            hosts[host] += 1
             delivery.tries += 1
-            delivery.next_try_at = now + LEASE
-            delivery.save(update_fields=["tries", "next_try_at"])
+            delivery.next_try_at = delivery.leased_until = now + LEASE
+            delivery.save(update_fields=["tries", "next_try_at", "leased_until"])
             claims.append(_Claim(delivery, secret, delivery.tries))
     return claims
 
@@ -130,7 +137,7 @@ def _send(client: httpx.Client, claim: _Claim, clock: Callable[[], datetime]) ->
         return _Outcome(None, "target_refused")
     except httpx.TimeoutException:
         return _Outcome(None, "timeout")
-    except (httpx.HTTPError, httpx.InvalidURL, OSError):
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
         return _Outcome(None, "unreachable")
     return _Outcome(answer.status_code, "" if answer.is_success else "status")
 
@@ -138,22 +145,30 @@ def _send(client: httpx.Client, claim: _Claim, clock: Callable[[], datetime]) ->
 def _settle(claim: _Claim, outcome: _Outcome, *, now: datetime) -> None:
     """Write what came of a try, unless another has been begun since or the subscription has ended."""
     wait = delay_after(claim.tries)
-    mine = Delivery.objects.filter(id=claim.delivery.id, state=Delivery.State.PENDING, tries=claim.tries)
+    subscription = claim.delivery.subscription
+    changes: dict[str, Any] = {"next_try_at": now + wait} if wait is not None else {"state": Delivery.State.DEAD}
     if not outcome.error:
         changes = {"state": Delivery.State.DELIVERED, "delivered_at": now}
-    elif outcome.status == _GONE or wait is None:
+    elif outcome.status == _GONE:
         changes = {"state": Delivery.State.DEAD}
-    else:
-        changes = {"next_try_at": now + wait}
-    mine.update(last_status=outcome.status, last_error=outcome.error, **changes)
-    if outcome.status == _GONE:
-        end(subscription=claim.delivery.subscription, actor="service", reason="gone", now=now)
+    with transaction.atomic():
+        mine = Delivery.objects.filter(id=claim.delivery.id, state=Delivery.State.PENDING, tries=claim.tries)
+        mine.update(last_status=outcome.status, last_error=outcome.error, leased_until=None, **changes)
+        if outcome.error and outcome.status is None:
+            Subscription.objects.filter(id=subscription.id).update(not_before=now + LEFT_ALONE)
+        if outcome.status == _GONE:
+            end(subscription=subscription, actor="service", reason="gone", now=now)
     if outcome.error:
         log.warning("hook_not_delivered", delivery=str(claim.delivery.id), error=outcome.error, tries=claim.tries)
 
 
 def tidy(*, now: datetime) -> None:
-    """Delete what was settled long ago, and the secrets that no living subscription has."""
+    """Delete what was settled long ago, and the secrets that no living subscription has.
+
+    Raises:
+        ledger.errors.Behind: The database is older than what was published: its missing rows prove nothing.
+    """
+    refuse_if_any_is_behind()
     Delivery.objects.exclude(state=Delivery.State.PENDING).filter(created_at__lt=now - KEPT_FOR).delete()
     for names in store().older_than(now - SECRET_GRACE, prefix=KEY_PREFIX):
         ids = {uuid.UUID(name.removeprefix(KEY_PREFIX)) for name in names}

@@ -17,6 +17,10 @@ class ChallengeFailed(HooksError):
     """The address did not answer the challenge: 2xx and JSON with the same `challenge` are needed within ten seconds."""
 
 
+class ChallengeUnderWay(HooksError):
+    """Another address of this app is being challenged; subscribe one after the other."""
+
+
 class TooManySubscriptions(HooksError):
     """An app has at most twenty subscriptions."""
 

@@ -25,6 +25,8 @@ class Subscription(models.Model):
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=20, blank=True)
+    not_before = models.DateTimeField(null=True)
+    """Until then a target that was not reached is left alone."""
 
     class Meta:
         verbose_name = _("hook")
@@ -60,6 +62,8 @@ class Delivery(models.Model):
     """The exact text that is signed."""
     created_at = models.DateTimeField()
     next_try_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True)
+    """A courier has it, and may have until then."""
     tries = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     last_status = models.PositiveSmallIntegerField(null=True)

@@ -2,10 +2,12 @@
 
 import base64
 import uuid
+from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from accounts.models import App
 from hooks.models import Delivery, Subscription
@@ -46,6 +48,17 @@ def deliveries_of(*, events: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Deli
     return found
 
 
-def due(*, now: datetime) -> QuerySet[Delivery]:
-    """Return what is to be sent now, the longest due first."""
-    return Delivery.objects.filter(state=Delivery.State.PENDING, next_try_at__lte=now).order_by("next_try_at", "id")
+def due(*, now: datetime, most: int, per_app: int) -> list[uuid.UUID]:
+    """Return up to `most` deliveries to send now, the longest due first; of each app no more than leaves `per_app` on their way."""
+    waiting = Delivery.objects.filter(state=Delivery.State.PENDING)
+    living = waiting.filter(next_try_at__lte=now, subscription__state=Subscription.State.ACTIVE)
+    reached = living.filter(Q(subscription__not_before=None) | Q(subscription__not_before__lte=now))
+    place = Window(RowNumber(), partition_by="subscription__app", order_by=["next_try_at", "id"])
+    first = reached.annotate(place=place).filter(place__lte=per_app).order_by("next_try_at", "id")
+    busy = Counter(waiting.filter(leased_until__gt=now).values_list("subscription__app", flat=True))
+    chosen: list[uuid.UUID] = []
+    for delivery_id, app in first.values_list("id", "subscription__app"):
+        if busy[app] < per_app and len(chosen) < most:
+            busy[app] += 1
+            chosen.append(delivery_id)
+    return chosen

@@ -1,11 +1,12 @@
 """Subscribe an app to an event, once its address has answered a challenge.
 
-Order: address checked; challenged; secret stored and synced; then one transaction with the row and the entry. A crash before it leaves at
-most a secret without a subscription, which `hooks.tidy` destroys. The challenge is signed like every delivery, with the secret that the
+One transaction, in which one app subscribes one at a time: address checked; challenged; secret stored and synced; row and entry. A crash
+before the commit leaves at most a secret without a subscription, which `hooks.tidy` destroys. The challenge is signed like every delivery, with the secret that the
 app learns afterwards: a receiver sees what a delivery looks like, and can check it only from the first delivery on.
 """
 
 import base64
+import hashlib
 import os
 import secrets
 import uuid
@@ -15,13 +16,13 @@ from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from accounts.models import App
 from hooks import cloudevent, target
 from hooks.deliver import post
-from hooks.errors import ChallengeFailed, TargetRefused, TooManySubscriptions
+from hooks.errors import ChallengeFailed, ChallengeUnderWay, TargetRefused, TooManySubscriptions
 from hooks.models import Subscription
 from keyring.keys import store
 from ledger.append import append
@@ -44,17 +45,17 @@ def subscribe(*, app: App, event: str, target_url: str, now: datetime) -> Subscr
         TargetRefused: The address may not be called.
         ChallengeFailed: It did not answer as it must.
         TooManySubscriptions: The app has twenty already.
+        ChallengeUnderWay: Another of the app's addresses is being challenged.
     """
     target.check_url(target_url, private=settings.HOOK_TARGETS_PRIVATE)
-    _refuse_more(app)
     key = os.urandom(32)
     secret = "whsec_" + base64.b64encode(key).decode()
-    _challenge(target_url, secret, now=now)
-    subscription = Subscription(id=uuid7(), app=app, event=event, target_url=target_url, created_at=now)
-    store().put({subscription.key_name: key}, now=now)
     with transaction.atomic():
-        App.objects.select_for_update(no_key=True).get(id=app.id)  # two at once do not both find room for one
+        _take_turn(app)
         _refuse_more(app)
+        _challenge(target_url, secret, now=now)
+        subscription = Subscription(id=uuid7(), app=app, event=event, target_url=target_url, created_at=now)
+        store().put({subscription.key_name: key}, now=now)
         subscription.save(force_insert=True)
         append(
             origin=app.tenant.origin,
@@ -70,6 +71,15 @@ def subscribe(*, app: App, event: str, target_url: str, now: datetime) -> Subscr
             now=now,
         )
     return Subscribed(subscription, secret)
+
+
+def _take_turn(app: App) -> None:
+    """Hold the app's turn until the transaction ends: a challenge takes a thread for up to ten seconds, and an app gets one."""
+    key = int.from_bytes(hashlib.sha256(b"hook" + app.id.bytes).digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
+        if not cursor.fetchone()[0]:
+            raise ChallengeUnderWay
 
 
 def _refuse_more(app: App) -> None:

@@ -7,10 +7,15 @@ answer of a name server leads elsewhere. Redirects are not followed and proxies 
 
 import ipaddress
 import socket
-from collections.abc import Callable
+import ssl
+import time
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from hooks.errors import TargetRefused
@@ -18,6 +23,7 @@ from hooks.errors import TargetRefused
 CONNECT_WITHIN = timedelta(seconds=5)
 ANSWER_WITHIN = timedelta(seconds=10)
 MOST_BYTES = 65_536
+_GLOBAL_V6 = ipaddress.ip_network("2000::/3")
 Resolver = Callable[[str, int], list[str]]
 
 
@@ -38,42 +44,118 @@ def check_url(url: str, *, private: bool) -> None:
         raise TargetRefused
 
 
-def checked_address(host: str, port: int, *, private: bool, resolver: Resolver = resolve) -> str:
-    """Return an address of the host to connect to; one that leads inside refuses them all.
+def checked_addresses(host: str, port: int, *, private: bool, resolver: Resolver = resolve) -> list[str]:
+    """Return the addresses of the host to connect to; one that leads inside refuses them all.
 
     Raises:
         TargetRefused: The name has an address that is not public.
-        OSError: The name has none.
+        OSError, UnicodeError: The name has none.
     """
     found = resolver(host, port)
     if not private and not all(_is_public(address) for address in found):
         raise TargetRefused
-    return found[0]
+    return found
 
 
 def _is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
-    return ip.is_global and inner.is_global and not ip.is_multicast
+    # Outside 2000::/3 lie NAT64 and other embeddings of IPv4, which Python counts as global.
+    embedded = ip.version == 6 and inner is ip and ip not in _GLOBAL_V6
+    return inner.is_global and not ip.is_multicast and not embedded and (ip.is_global or inner is not ip)
+
+
+class _Timed(httpcore.NetworkStream):
+    """A connection that ends at its deadline, however slowly the other side goes on."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def _left(self, timeout: float | None, error: type[Exception]) -> float:
+        left = min(self._deadline - time.monotonic(), timeout or float("inf"))
+        if left <= 0:
+            raise error("the answer takes too long")
+        return left
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read, until the deadline."""
+        return self._stream.read(max_bytes, self._left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write, until the deadline."""
+        self._stream.write(buffer, self._left(timeout, httpcore.WriteTimeout))
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Begin TLS, until the deadline."""
+        left = self._left(timeout, httpcore.ConnectTimeout)
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Pass on."""
+        return self._stream.get_extra_info(info)
+
+    def close(self) -> None:
+        """Close."""
+        self._stream.close()
+
+
+class _Checked(httpcore.NetworkBackend):
+    """Connects to the addresses of a host that were looked at; everything above it knows the host by its name only."""
+
+    def __init__(self, *, private: bool, resolver: Resolver) -> None:
+        self._private = private
+        self._resolver = resolver
+        self._sockets = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002 - ours counts from the first address on
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address that takes the connection."""
+        begun = time.monotonic()
+        deadline = begun + ANSWER_WITHIN.total_seconds()
+        last: Exception = httpcore.ConnectTimeout("no connection in time")
+        for address in checked_addresses(host, port, private=self._private, resolver=self._resolver):
+            left = begun + CONNECT_WITHIN.total_seconds() - time.monotonic()
+            if left <= 0:
+                break
+            try:
+                stream = self._sockets.connect_tcp(address, port, left, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                last = error
+            else:
+                return _Timed(stream, deadline)
+        raise last
 
 
 class CheckedTransport(httpx.HTTPTransport):
-    """Connects only to addresses that were looked at, and asks there for the host that was named."""
+    """Connects only to addresses that were looked at, one connection a request: none is shared by two names."""
 
     def __init__(self, *, private: bool, resolver: Resolver = resolve) -> None:
-        super().__init__(trust_env=False, retries=0)
+        super().__init__(trust_env=False)
         self._private = private
-        self._resolver = resolver
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=_tls(),
+            max_keepalive_connections=0,
+            network_backend=_Checked(private=private, resolver=resolver),
+        )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send to the checked address, with the name in `Host` and in TLS's SNI."""
-        url = request.url
-        check_url(str(url), private=self._private)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        address = checked_address(url.host, port, private=self._private, resolver=self._resolver)
-        request.extensions = {**request.extensions, "sni_hostname": url.host}
-        request.url = url.copy_with(host=address)  # `Host` was set from the name when the request was built
+        """Refuse what can be no target, then send."""
+        check_url(str(request.url), private=self._private)
         return super().handle_request(request)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def client(*, private: bool) -> httpx.Client:

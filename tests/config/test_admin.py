@@ -3,9 +3,15 @@
 import pytest
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 
 from config.adminsite import ReadOnly
+from consent.models import Subject
 from consent.queries import records_of
+from hooks.models import Subscription
+from ledger.models import Opening
+from ledger.publish import publish
+from retention import pursue, request_erasure
 from tests.conftest import kinds
 from tests.factories import OfficerFactory
 
@@ -25,18 +31,22 @@ def test_every_page_is_read_only():
 
 
 @pytest.mark.parametrize("model", sorted(model._meta.label_lower for model in admin.site._registry))
-def test_every_list_and_row(client, officer, api, consent, clip, model):
+def test_every_list_and_row(client, officer, app, user, api, consent, clip, model):
+    Subscription.objects.create(
+        app=app, event="consent.given", target_url="https://app.test.localhost/", created_at=timezone.now()
+    )
     session = api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"]
     api.upload(session, clip)
+    request_erasure.by_subject(user=user, app_id=None, now=timezone.now())
+    publish(origin=app.tenant.origin, now=timezone.now())
     label, name = model.split(".")
     assert client.get(reverse(f"admin:{label}_{name}_changelist")).status_code == 200
     page = next(m for m in admin.site._registry if m._meta.label_lower == model)
     row = page._default_manager.first()
-    if row is not None:
-        path = reverse(f"admin:{label}_{name}_change", args=[row.pk])
-        assert client.get(path).status_code == 200
-        assert client.post(path, {"state": "given"}).status_code == 403
-        assert client.post(reverse(f"admin:{label}_{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+    path = reverse(f"admin:{label}_{name}_change", args=[row.pk])
+    assert client.get(path).status_code == 200
+    assert client.post(path, {"state": "given"}).status_code == 403
+    assert client.post(reverse(f"admin:{label}_{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
     assert client.get(reverse(f"admin:{label}_{name}_add")).status_code == 403
 
 
@@ -47,6 +57,20 @@ def test_looking_at_a_persons_row_is_entered(client, officer, user, consent):
     client.get(reverse("admin:consent_grant_change", args=[grant.id]))
     record = next(record for record in records_of(user=user) if record.kind == "access.viewed")
     assert record.payload == {"officer": str(officer.id), "what": "grant", "id": str(grant.id)}
+
+
+def test_a_look_at_someone_forgotten_is_entered_about_nobody(client, officer, app, user, consent):
+    grant = consent()
+    request_erasure.by_subject(user=user, app_id=None, now=timezone.now())
+    for _ in range(2):
+        pursue.pursue(clock=timezone.now)
+    assert not Subject.objects.filter(user=user).exists()
+    for page, row in (("grant", grant.id), ("subject", grant.subject_id)):
+        assert client.get(reverse(f"admin:consent_{page}_change", args=[row])).status_code == 200
+    assert list(Opening.objects.filter(kind="access.viewed").values_list("holder", flat=True)) == [
+        app.tenant.key_name,
+        app.tenant.key_name,
+    ]
 
 
 def test_a_look_that_cannot_be_entered_shows_nothing(client, officer, consent, monkeypatch):
