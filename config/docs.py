@@ -34,7 +34,7 @@ def _document() -> bytes:
         return bytes(OpenApiJsonRenderer().render(described))
 
 
-@csp_update({"img-src": ["data:"]})  # type: ignore[untyped-decorator]
+@csp_update({"img-src": ["data:"]})
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """Show the page."""

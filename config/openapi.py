@@ -3,9 +3,11 @@
 A view says what it takes and gives (`extend_schema`). Added here, for all alike: problem documents (RFC 9457) under the statuses that an
 operation can answer, `Idempotency-Key` where `@once` applies, who may call, and a group. A status from 400 on that a view names with
 None is a problem document too. The document is in English whoever asks.
+
+Views ask for this module while they are being defined, so it imports none of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +18,7 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiParameter
 from oauth2_provider.contrib.rest_framework import TokenHasScope
 
+from accounts.strict import StrictSerializer
 from ledger.once import HEADER, LONGEST_KEY, REPLAYED
 
 Schema = dict[str, Any]
@@ -140,7 +143,7 @@ class Operation(AutoSchema):
 
     def _get_request_body(self, direction: Direction = "request") -> Schema | None:
         """Say how a form carries what is no text, and that JSON carries no files."""
-        body: Schema | None = super()._get_request_body(direction)
+        body: Schema | None = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
         for kind, media in (body or {}).get("content", {}).items():
             name = media["schema"].get("$ref", "").rpartition("/")[2]
             whole = self.registry._components[name, ResolvedComponent.SCHEMA].schema if name else {}  # noqa: SLF001
@@ -151,16 +154,14 @@ class Operation(AutoSchema):
                     media["encoding"] = dict.fromkeys(nested, _JSON_PART)
             elif any(said.get("format") == "binary" for said in fields.values()):
                 fields = {field: said for field, said in fields.items() if said.get("format") != "binary"}
-                bare = ResolvedComponent(f"{name}Json", ResolvedComponent.SCHEMA, {**whole, "properties": fields}, name)
+                bare = ResolvedComponent(f"{name}Json", ResolvedComponent.SCHEMA, {**whole, "properties": fields}, name)  # type: ignore[no-untyped-call]
                 self.registry.register_on_missing(bare)
                 media["schema"] = bare.ref
         return body
 
     def _map_basic_serializer(self, serializer: Any, direction: Direction) -> Schema:
         """Say that an answer has all its fields, and that a strict body has no others."""
-        from consent.api import StrictSerializer  # views ask for this module while they are being defined
-
-        said: Schema = super()._map_basic_serializer(serializer, direction)
+        said: Schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if direction == "response":
             said["required"] = sorted(said.get("properties", {}))
         elif isinstance(serializer, StrictSerializer):
@@ -171,7 +172,7 @@ class Operation(AutoSchema):
         return hasattr(getattr(self.view, self.method.lower(), None), "once")
 
 
-class Bearer(OpenApiAuthenticationExtension):
+class Bearer(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """An app's token: got with its credentials, or brought along."""
 
     target_class = "accounts.authentication.BearerToken"
@@ -194,14 +195,18 @@ class Bearer(OpenApiAuthenticationExtension):
 
 def complete(result: Schema, **_more: Any) -> Schema:
     """Add what belongs to no view, and take away what says nothing."""
+    enums = _enums()
+    names = {frozenset(words): name for name, words in enums.items()}
     for said in _parts(result):
         said.pop("x-spec-enum-id", None)
+        _refer(said, names)
         said.pop("readOnly", None)  # what is asked and what is answered have components of their own
         if said.get("default") == "":
             del said["default"]  # left out is left out; an empty text is refused
     result["paths"]["/oauth/token"] = {"post": _TOKEN}
     result["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
     components = result["components"]
+    components["schemas"] |= {name: {"type": "string", "enum": words} for name, words in enums.items()}
     components["schemas"]["Problem"] = _PROBLEM
     components["responses"] = {
         name: {
@@ -219,6 +224,45 @@ def complete(result: Schema, **_more: Any) -> Schema:
     return result
 
 
+def _enums() -> dict[str, list[str]]:
+    """Return the words that mean the same wherever they stand, by what they are together."""
+    from consent.machine import State as GrantState
+    from consent.models import ConsentRequest
+    from consent.terms import Operation as OfVoice
+    from hooks.cloudevent import EVENTS
+    from hooks.models import Subscription
+    from retention.marks import AudibleLabel, Marking
+    from retention.models import Artifact, Custody, Erasure, Kind
+
+    enums: dict[str, Iterable[str]] = {
+        "Operation": OfVoice,
+        "RequestState": ConsentRequest.State,
+        "GrantState": GrantState,
+        "Kind": Kind,
+        "Custody": Custody,
+        "ArtifactState": Artifact.State,
+        "Standing": Artifact.Standing,
+        "Marking": Marking,
+        "AudibleLabel": AudibleLabel,
+        "ErasureState": Erasure.State,
+        "Event": EVENTS,
+        "HookState": Subscription.State,
+    }
+    return {name: [str(word) for word in words] for name, words in enums.items()}
+
+
+def _refer(said: Schema, names: dict[frozenset[str], str]) -> None:
+    """Put the name of an enum in its place."""
+    words = said.get("enum", [])
+    name = names.get(frozenset(word for word in words if word is not None))
+    if name is None:
+        return
+    ref: Schema = {"$ref": f"#/components/schemas/{name}"}
+    rest = {key: said[key] for key in ("description", "default") if key in said}
+    said.clear()
+    said.update(rest | ({"oneOf": [ref, {"type": "null"}]} if None in words else {"allOf": [ref]} if rest else ref))
+
+
 def _parts(said: Any) -> Iterator[Schema]:
     if isinstance(said, dict):
         yield said
@@ -230,6 +274,18 @@ def _parts(said: Any) -> Iterator[Schema]:
 
 
 _TEXT = {"type": "string"}
+_WRONG: Schema = {
+    "description": "RFC 6749, section 5.2.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["error"],
+                "properties": {"error": _TEXT, "error_description": _TEXT},
+            }
+        }
+    },
+}
 _TOKEN: Schema = {
     "operationId": "get_token",
     "summary": "Get token",
@@ -272,20 +328,7 @@ _TOKEN: Schema = {
                 }
             },
         },
-        **dict.fromkeys(
-            ("400", "401"),
-            {
-                "description": "RFC 6749, section 5.2.",
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            "type": "object",
-                            "required": ["error"],
-                            "properties": {"error": _TEXT, "error_description": _TEXT},
-                        }
-                    }
-                },
-            },
-        ),
+        "400": _WRONG,
+        "401": _WRONG,
     },
 }

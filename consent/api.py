@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from accounts.models import App
+from accounts.strict import StrictSerializer, Text
 from consent.ask import ask
 from consent.close_session import close_session
 from consent.errors import Refused, RequestUnknown
@@ -28,8 +28,6 @@ from consent.terms import APP_SUSPENDED, Operation
 from ledger.once import once
 
 LONGEST_TERM = timedelta(days=366)
-_NO_FIELD = "There is no such field."
-_DIGEST = "A digest of a voice or of what was made of it survives erasure and can be guessed: none is taken."
 
 
 _OPERATIONS = [operation.value for operation in Operation]
@@ -57,36 +55,17 @@ class DurationField(serializers.Field[timedelta, str, str, Any]):
         return value
 
 
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields that it does not know: what is offered for keeping and dropped without a word would be taken for kept."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Refuse what has no field; of a digest say why there is none."""
-        unknown = (
-            {}
-            if not isinstance(data, Mapping)
-            else {
-                str(name): [_DIGEST if re.search(r"digest|hash|sha\d|md5", str(name), re.IGNORECASE) else _NO_FIELD]
-                for name in data
-                if name not in self.fields
-            }
-        )
-        if unknown:
-            raise serializers.ValidationError(unknown)
-        return super().to_internal_value(data)
-
-
-class AskSerializer(serializers.Serializer[Any]):
+class AskSerializer(StrictSerializer):
     """What an app says when it asks."""
 
-    subject_ref = serializers.CharField(max_length=200, help_text="The app's name for its user; kept as an HMAC only.")
+    subject_ref = Text(max_length=200, help_text="The app's name for its user; kept as an HMAC only.")
     purpose = serializers.SlugField(help_text="One that the app declared.")
     operations = serializers.ListField(child=serializers.ChoiceField(_OPERATIONS), min_length=1, max_length=4)
     term = DurationField(help_text="How long the consent shall stand, at most P366D.")
     return_url = serializers.URLField(
         max_length=2000, required=False, default="", help_text="Where the person goes after the answer; https only."
     )
-    state = serializers.CharField(max_length=500, required=False, default="", help_text="Comes back on `return_url`.")
+    state = Text(max_length=500, required=False, default="", help_text="Comes back on `return_url`.")
 
     def validate_term(self, value: timedelta) -> timedelta:
         """Bound the term."""
@@ -101,7 +80,7 @@ class AskSerializer(serializers.Serializer[Any]):
         return value
 
 
-class SessionSerializer(serializers.Serializer[Any]):
+class SessionSerializer(StrictSerializer):
     """What an app says when it opens a session."""
 
     grant = serializers.UUIDField()

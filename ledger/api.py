@@ -31,9 +31,9 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 _PREFER = OpenApiParameter(
     "Prefer",
-    {"type": "string", "pattern": "^wait=[0-9]{1,3}$", "examples": ["wait=5"]},
+    {"type": "string", "examples": ["wait=5"]},
     OpenApiParameter.HEADER,
-    description="Wait so many seconds, at most 10, for a checkpoint that covers the entry (RFC 7240).",
+    description="`wait=N` waits N seconds, at most 10, for a checkpoint that covers the entry (RFC 7240).",
 )
 
 

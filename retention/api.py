@@ -17,7 +17,8 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from accounts.models import App
-from consent.api import LOCATION, DurationField, StrictSerializer, app_of
+from accounts.strict import StrictSerializer, Text
+from consent.api import LOCATION, DurationField, app_of
 from consent.errors import Refused
 from consent.terms import Refusal
 from ledger.once import once
@@ -36,7 +37,8 @@ MOST_DIMENSIONS = 65_536
 MOST_SOURCES = 100
 LONGEST_MS = 24 * 3600 * 1000
 HIGHEST_RATE = 192_000
-_JSON_PARTS = {"mark", "derived_from", "with_sessions"}
+_LISTS = {"derived_from", "with_sessions"}
+_JSON_PARTS = {"mark", *_LISTS}
 
 
 class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
@@ -188,7 +190,7 @@ class AcknowledgementSerializer(StrictSerializer):
 class ErasureAskedSerializer(StrictSerializer):
     """Whom to erase."""
 
-    subject_ref = serializers.CharField(max_length=200)
+    subject_ref = Text(max_length=200)
 
 
 class HolderSerializer(serializers.Serializer[Any]):
@@ -449,19 +451,24 @@ class ErasureCertificate(APIView):
 
 
 def _said(request: Request) -> Any:
-    """Return the body's fields; in a form those that are objects or lists are JSON (OpenAPI 3.1, "Encoding Object")."""
+    """Return the body's fields; in a form those that are objects or lists are JSON (OpenAPI, "Encoding Object"), lists also repeated."""
     if not isinstance(request.data, QueryDict):
         return request.data
-    said: dict[str, Any] = {name: values[-1] for name, values in request.data.lists()}
-    for name in _JSON_PARTS & said.keys():
-        part = said[name]
-        try:
-            if not isinstance(part, str) or part.count("[") + part.count("{") > MOST_SOURCES:
-                raise ValueError  # noqa: TRY301 - one answer for all that is no such part
-            said[name] = json.loads(part)
-        except ValueError:
-            raise serializers.ValidationError({name: ["This part is JSON."]}) from None
+    said: dict[str, Any] = {}
+    for name, values in request.data.lists():
+        is_list = name in _LISTS and not str(values[0]).startswith("[")
+        in_json = name in _JSON_PARTS and not is_list
+        said[name] = values if is_list else _json_part(name, values[-1]) if in_json else values[-1]
     return said
+
+
+def _json_part(name: str, part: Any) -> Any:
+    try:
+        if not isinstance(part, str) or part.count("[") + part.count("{") > MOST_SOURCES:
+            raise ValueError  # noqa: TRY301 - one answer for all that is no such part
+        return json.loads(part)
+    except ValueError:
+        raise serializers.ValidationError({name: ["This part is JSON."]}) from None
 
 
 def _erase(request: Request, subject_ref: str) -> Response:

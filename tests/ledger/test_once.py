@@ -22,7 +22,7 @@ from ledger.models import Opening, Reservation
 from ledger.tasks import expire_reservations
 from retention.models import Artifact
 from tests.conftest import Api, kinds
-from tests.factories import AppFactory, TenantFactory, UserFactory
+from tests.factories import AppFactory, UserFactory
 
 ASK = {"subject_ref": "user-1", "purpose": "voice-cloning", "operations": ["upload"], "term": "P30D"}
 REQUESTS = "/api/v1/consent-requests"
@@ -90,12 +90,26 @@ class TestAnswers:
         answer = send(api, SESSIONS, {"grant": str(consent().id)}, "k-1")
         assert is_problem(answer, 422, "idempotency-key-reused")
 
+    def test_the_same_body_at_another_address(self, api, consent):
+        """What an address names is part of what was asked."""
+        grant = consent(operations=["synthesize"])
+        session = send(api, SESSIONS, {"grant": str(grant.id)}, None).json()["id"]
+        body = {"session": session, "custody": "app", "mark": {"kind": "watermark", "watermark_id": "wm-7"}}
+        one, two = (send(api, "/api/v1/syntheses", body, None).json()["id"] for _ in range(2))
+        erased = {"outcome": "deleted", "deleted_at": timezone.now().isoformat()}
+        assert send(api, f"/api/v1/artifacts/{one}/erasure-acks", erased, "k-1").status_code == 200
+        answer = send(api, f"/api/v1/artifacts/{two}/erasure-acks", erased, "k-1")
+        assert is_problem(answer, 422, "idempotency-key-reused")
+        assert Artifact.objects.get(id=two).state == "active"
+
     def test_multipart_is_compared_by_what_is_in_it(self, api, consent, clip):
         session = send(api, SESSIONS, {"grant": str(consent().id)}, None).json()["id"]
 
         def upload(boundary, data=clip, **more):
             part = f'--{boundary}\r\nContent-Disposition: form-data; name="audio"; filename="{boundary}.wav"\r\n\r\n'
-            fields = encode_multipart(boundary, {"session": session, **more}).removesuffix(f"--{boundary}--\r\n".encode())
+            fields = encode_multipart(boundary, {"session": session, **more}).removesuffix(
+                f"--{boundary}--\r\n".encode()
+            )
             body = fields + part.encode() + data + f"\r\n--{boundary}--\r\n".encode()
             return send(api, "/api/v1/uploads", body, "k-1", kind=f"multipart/form-data; boundary={boundary}")
 
@@ -115,7 +129,9 @@ class TestAnswers:
         assert is_problem(send(api, REQUESTS, ASK, key), 422, "idempotency-key-invalid")
         assert not ConsentRequest.objects.exists()
 
-    @pytest.mark.parametrize("key", ["k", "k" * 255, '"' + "k" * 255 + '"', str(uuid.UUID(int=7)), "a;b=c", '"a\\"\\\\,;"'])
+    @pytest.mark.parametrize(
+        "key", ["k", "k" * 255, '"' + "k" * 255 + '"', str(uuid.UUID(int=7)), "a;b=c", '"a\\"\\\\,;"']
+    )
     def test_a_key_that_is_one(self, api, key):
         first = send(api, REQUESTS, ASK, key)
         assert first.status_code == 201
@@ -166,7 +182,9 @@ class TestKept:
         link = answer.json()["url"].rstrip("/").rpartition("/")[2]
         with connection.cursor() as cursor:
             cursor.execute("SELECT * FROM ledger_reservation")
-            row = b"|".join(bytes(v) if isinstance(v, memoryview | bytes) else str(v).encode() for v in cursor.fetchone())
+            row = b"|".join(
+                bytes(v) if isinstance(v, memoryview | bytes) else str(v).encode() for v in cursor.fetchone()
+            )
         for secret in ("the-key-itself", "a-name-of-a-user", link, answer.json()["id"], "voice-cloning"):
             assert secret.encode() not in row
         assert str(app.id).encode() not in row
@@ -177,7 +195,9 @@ class TestKept:
         send(api, REQUESTS, ASK, "k-2")
         one, two = (bytes(kept.body) for kept in Reservation.objects.all())
         assert one != two
-        guess = json.dumps(["POST", "consent:requests", {}, "json", ASK], sort_keys=True, separators=(",", ":")).encode()
+        guess = json.dumps(
+            ["POST", "consent:requests", {}, "json", ASK], sort_keys=True, separators=(",", ":")
+        ).encode()
         taken = reserve.take(app=app, key="k-1", body=guess)  # right, and with the Idempotency-Key
         assert taken.answer
         assert taken.body in {one, two}
@@ -329,7 +349,12 @@ def consent_in(committed):
 
     def make(_api):
         now = timezone.now()
-        words = {"subject_ref": "user-1", "purpose": "voice-cloning", "operations": ["upload"], "term": timedelta(days=1)}
+        words = {
+            "subject_ref": "user-1",
+            "purpose": "voice-cloning",
+            "operations": ["upload"],
+            "term": timedelta(days=1),
+        }
         asked = ask(app=App.objects.get(), now=now, **words)
         return allow(token=asked.token, user=UserFactory(), choice="term", locale="en", now=now)
 

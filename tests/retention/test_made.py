@@ -122,6 +122,16 @@ def test_speech_in_the_vault(api, session):
     assert artifact.expires_at - artifact.recorded_at == timedelta(days=1)
 
 
+def test_lists_of_a_form_are_json_or_repeated(api, session, clip):
+    sources = sorted(api.upload(session, clip).json()["id"] for _ in range(2))
+    words = {"session": session, "mark": json.dumps(WATERMARK)}
+    for said in (sources, json.dumps(sources)):
+        made = form(api, "/api/v1/syntheses", speech(), derived_from=said, **words)
+        assert sorted(made.json()["derived_from"]) == sources
+    for broken in ("[", "[[", "{}", "x", "[" * 2_000):
+        assert form(api, "/api/v1/syntheses", speech(), derived_from=broken, **words).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("mark", "reason"),
     [

@@ -1,0 +1,276 @@
+"""Who may do what: every address against everyone who could try it, and nothing of another's told apart from nothing at all."""
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from django.contrib import admin
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
+from rest_framework.views import APIView
+
+from accounts.models import App
+from tests.api.world import OPERATIONS, SCOPES, build
+from tests.conftest import Api, kinds, speech
+from tests.factories import AppFactory, OfficerFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+CLIP = speech()
+WATERMARK = {"kind": "watermark", "watermark_id": "wm-8"}
+NOBODYS = "01a1fd23-445d-77c4-9f18-64658ac4f086"
+
+
+@dataclass(frozen=True)
+class Call:
+    """An address and who gets what there: `own` its app, `others` the other apps, `suspended` its app once suspended."""
+
+    method: str
+    route: str
+    scope: str | None
+    own: int
+    others: int
+    suspended: int
+    body: dict = field(default_factory=dict)
+    """A text that names something of the world stands for it."""
+    arguments: dict = field(default_factory=dict)
+    """What of the world stands for an argument of another name."""
+
+    def __str__(self):
+        return f"{self.method} {self.route}"
+
+
+ASK = {"subject_ref": "user-9", "purpose": "voice-cloning", "operations": OPERATIONS, "term": "P1D"}
+ACK = {"outcome": "deleted", "deleted_at": "2026-01-01T00:00:00Z"}
+CALLS = [
+    Call("post", "consent:requests", "consent", own=201, others=201, suspended=403, body=ASK),
+    Call("get", "consent:request", "consent", own=200, others=404, suspended=200),
+    Call("post", "consent:sessions", "consent", own=201, others=404, suspended=403, body={"grant": "grant_id"}),
+    Call("delete", "consent:session", "consent", own=204, others=404, suspended=204),
+    Call("post", "retention:uploads", "record", own=201, others=404, suspended=403, body={"session": "session_id"}),
+    Call(
+        "post",
+        "retention:embeddings",
+        "record",
+        own=201,
+        others=404,
+        suspended=201,
+        body={"session": "session_id", "dimensions": 192},
+    ),
+    Call(
+        "post",
+        "retention:syntheses",
+        "record",
+        own=201,
+        others=404,
+        suspended=201,
+        body={"session": "session_id", "mark": WATERMARK},
+    ),
+    Call("get", "retention:artifact", "record", own=200, others=404, suspended=200),
+    Call("delete", "retention:artifact", "record", own=202, others=404, suspended=202),
+    Call("get", "retention:content", "record", own=200, others=404, suspended=403),
+    Call(
+        "post",
+        "retention:acks",
+        "record",
+        own=200,
+        others=404,
+        suspended=200,
+        body=ACK,
+        arguments={"artifact_id": "held_id"},
+    ),
+    Call("post", "retention:erasures", "consent", own=202, others=404, suspended=202, body={"subject_ref": "user_id"}),
+    Call("get", "retention:erasure", "consent", own=200, others=404, suspended=200),
+    Call("get", "retention:certificate", "consent", own=200, others=404, suspended=200),
+    Call("delete", "retention:voice_consent", "consent", own=202, others=404, suspended=202),
+    Call("get", "hooks:hooks", "hooks", own=200, others=200, suspended=200),
+    Call(
+        "post",
+        "hooks:hooks",
+        "hooks",
+        own=201,
+        others=201,
+        suspended=201,
+        body={"event": "consent.given", "target_url": "target"},
+    ),
+    Call("get", "hooks:hook", "hooks", own=200, others=404, suspended=200),
+    Call("delete", "hooks:hook", "hooks", own=204, others=404, suspended=204),
+    Call("get", "ledger:entry", None, own=200, others=200, suspended=200),
+    Call("get", "ledger:proof", None, own=200, others=200, suspended=200),
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+class TestMatrix:
+    """Each cell in a savepoint of its own, so that what one does no other finds."""
+
+    def test_nobody(self, call, world):
+        status = 401 if call.scope else call.own
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Basic {world.api.token}"}):
+            assert tried(call, world, headers=headers).status_code == status
+
+    def test_a_person_who_signed_in(self, call, world):
+        for person in (UserFactory(), OfficerFactory()):
+            browser = Client()
+            browser.force_login(person)
+            assert tried(call, world, client=browser, headers={}).status_code == (401 if call.scope else call.own)
+
+    def test_its_app(self, call, world):
+        assert tried(call, world).status_code == call.own
+
+    def test_its_app_without_the_scope(self, call, world):
+        others = " ".join(scope for scope in SCOPES.split() if scope != call.scope)
+        answer = tried(call, world, by=Api(world.app, scope=others))
+        assert answer.status_code == (403 if call.scope else call.own)
+        assert not call.scope or answer.json()["type"] == "urn:consonant:problem:not-permitted"
+
+    @pytest.mark.parametrize("where", ["the same tenant", "another tenant"])
+    def test_another_app(self, call, world, where):
+        other = AppFactory(tenant=world.app.tenant) if where == "the same tenant" else AppFactory()
+        api = Api(other, scope=SCOPES)
+        answer = tried(call, world, by=api)
+        assert answer.status_code == call.others
+        assert str(world.grant_id) not in answer.content.decode()
+        assert str(world.hook_id) not in answer.content.decode()
+        if call.others == 404:
+            assert same(answer, tried(call, world, by=api, instead=NOBODYS))
+            assert same(answer, tried(call, world, instead=NOBODYS))
+
+    def test_its_app_once_suspended(self, call, world):
+        App.objects.filter(id=world.app.id).update(suspended_at=timezone.now())
+        before = kinds()
+        with kept(call, world) as answer:
+            assert answer.status_code == call.suspended, answer.content
+            if call.suspended == 403:
+                assert answer.json()["reason"] == "app_suspended"
+            if call.route in {"retention:embeddings", "retention:syntheses"}:
+                assert answer.json()["standing"] == "unpermitted"
+                assert kinds()[len(before) :] == ["use.unpermitted"]
+
+
+def test_every_address_is_in_the_matrix():
+    """A new address is not there until somebody has said who may use it."""
+    found = set()
+    for namespace, pattern in routes(get_resolver().url_patterns):
+        view = getattr(pattern.callback, "cls", None)
+        if issubclass(view or object, APIView):
+            name = f"{namespace}{pattern.name}"
+            found |= {(method, name) for method in ("get", "post", "put", "patch", "delete") if hasattr(view, method)}
+    assert found == {(call.method, call.route) for call in CALLS}
+
+
+def routes(patterns, namespace=""):
+    for each in patterns:
+        if isinstance(each, URLPattern):
+            yield namespace, each
+        else:
+            yield from routes(each.url_patterns, f"{each.namespace}:" if each.namespace else namespace)
+
+
+def same(one, other):
+    """Nothing of an answer differs."""
+    assert (one.status_code, one.headers, one.content) == (other.status_code, other.headers, other.content)
+    return True
+
+
+def tried(call, world, **how):
+    with kept(call, world, **how) as answer:
+        return answer
+
+
+@contextmanager
+def kept(call, world, *, by=None, client=None, headers=None, instead=None):
+    """Try a call; what it did is there in the block and is then undone. `instead` stands for every id."""
+    names = vars(world) | {"user_id": world.user_id, "target": world.receiver.url}
+    if instead:
+        names |= dict.fromkeys([name for name in names if name.endswith("_id") or name == "ref"], instead)
+    pattern = next(each for space, each in routes(get_resolver().url_patterns) if space + str(each.name) == call.route)
+    given = {name: call.arguments.get(name, name) for name in pattern.pattern.converters}
+    path = reverse(call.route, kwargs={name: names[value] for name, value in given.items()})
+    body = {name: str(names.get(said, said)) if isinstance(said, str) else said for name, said in call.body.items()}
+    headers = (by or world.api).headers if headers is None else headers
+    client = client or Client()
+    with transaction.atomic():
+        if call.route == "retention:uploads":
+            answer = client.post(path, {**body, "audio": SimpleUploadedFile("clip", CLIP)}, headers=headers)
+        elif body:
+            answer = client.post(path, body, content_type="application/json", headers=headers)
+        else:
+            answer = getattr(client, call.method)(path, headers=headers)
+        yield answer
+        transaction.set_rollback(True)
+
+
+def test_what_is_anothers_is_as_unknown_in_a_body(world, receiver):
+    neighbour = build(AppFactory(tenant=world.app.tenant), receiver)
+    for path, facts in (("embeddings", {"dimensions": 192}), ("syntheses", {"mark": WATERMARK})):
+        body = {"session": neighbour.session_id, **facts}
+        taken = neighbour.api.post(f"/api/v1/{path}", body | {"derived_from": [neighbour.artifact_id]})
+        assert taken.status_code == 201, taken.content
+        for name, theirs in (("with_sessions", world.session_id), ("derived_from", world.artifact_id)):
+            refused = neighbour.api.post(f"/api/v1/{path}", body | {name: [theirs]})
+            assert refused.status_code in {404, 422}
+            assert same(refused, neighbour.api.post(f"/api/v1/{path}", body | {name: [NOBODYS]}))
+
+
+PUBLIC = {"home", "card", "events", "consent", "theme", "tour"}
+"""Pages that a stranger may open; what they show is told by the portal's own tests."""
+NAMED = {
+    "withdraw": ("post", "grant_id"),
+    "erase_one": ("post", "artifact_id"),
+    "erase_app": ("get", "app_id"),
+    "erasure": ("get", "erasure_id"),
+    "certificate": ("get", "erasure_id"),
+}
+
+
+def pages():
+    return {pattern.name: pattern for space, pattern in routes(get_resolver().url_patterns) if space == "portal:"}
+
+
+class TestPages:
+    @pytest.mark.parametrize("method", ["get", "post"])
+    @pytest.mark.parametrize("name", sorted(pages().keys() - PUBLIC))
+    def test_a_stranger_signs_in_first(self, name, method, world):
+        path = reverse(f"portal:{name}", kwargs=dict.fromkeys(pages()[name].pattern.converters, NOBODYS))
+        answer = getattr(Client(), method)(path)
+        assert (answer.status_code, answer.headers["Location"]) == (302, f"/accounts/login/?next={path}")
+
+    @pytest.mark.parametrize(
+        "name", sorted(name for name, page in pages().items() if page.pattern.converters and name != "consent")
+    )
+    def test_what_is_anothers_is_as_unknown_as_nothing(self, name, world):
+        method, argument = NAMED[name]
+        for person in (UserFactory(), OfficerFactory()):
+            browser = Client()
+            browser.force_login(person)
+            answers = []
+            for one in (getattr(world, argument, world.app.id), NOBODYS):
+                path = reverse(f"portal:{name}", kwargs={next(iter(pages()[name].pattern.converters)): one})
+                answer = getattr(browser, method)(path)
+                text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.content.decode())
+                answers.append((answer.status_code, answer.headers.get("Location"), text.replace(str(one), "")))
+            assert answers[0] == answers[1]
+            assert answers[0][0] in {302, 404}
+
+
+class TestAdmin:
+    @pytest.mark.parametrize("model", sorted(admin.site._registry, key=lambda model: model._meta.label_lower))
+    def test_officers_alone(self, model, world):
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        paths = [reverse(f"{name}_changelist")]
+        row = model._default_manager.first()
+        if row is not None:
+            paths.append(reverse(f"{name}_change", args=[row.pk]))
+        for path in paths:
+            for person, status in ((None, 302), (UserFactory(), 302), (OfficerFactory(), 200)):
+                browser = Client()
+                if person:
+                    browser.force_login(person)
+                answer = browser.get(path)
+                assert answer.status_code == status, path
+                assert status == 200 or answer.headers["Location"].startswith("/admin/login/")

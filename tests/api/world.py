@@ -1,0 +1,94 @@
+"""One of everything that an app can name, made as apps and people make it."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from accounts.models import App
+from consent.allow import allow
+from consent.ask import ask
+from consent.models import Grant
+from ledger.publish import publish
+from ledger.sequence import sequence
+from retention.pursue import pursue
+from retention.sweep import sweep
+from tests.conftest import Api, speech
+from tests.factories import UserFactory
+from tests.hooks.receiver import Receiver
+
+SCOPES = "consent record hooks"
+OPERATIONS = ["upload", "embed", "synthesize"]
+
+
+@dataclass
+class World:
+    """What is there of one app, by the names of the addresses' arguments."""
+
+    app: App
+    api: Api
+    grant: Grant
+    grant_id: uuid.UUID
+    request_id: uuid.UUID
+    session_id: uuid.UUID
+    artifact_id: uuid.UUID
+    """A recording in the vault."""
+    held_id: uuid.UUID
+    """Synthetic speech that the app holds, of somebody who is being erased: it has to be acknowledged."""
+    erasure_id: uuid.UUID
+    """Of somebody else, done and certified."""
+    hook_id: uuid.UUID
+    ref: uuid.UUID
+    receiver: Receiver
+    user_id: str = "user-1"
+
+
+def allowed(app, user, *, ref):
+    """A grant of the person to the app."""
+    now = timezone.now()
+    words = {"purpose": "voice-cloning", "operations": OPERATIONS, "term": timedelta(days=30)}
+    asked = ask(app=app, subject_ref=ref, now=now, **words)
+    return allow(token=asked.token, user=user, choice="term", locale="en", now=now)
+
+
+def made(answer, status=201):
+    assert answer.status_code == status, answer.content
+    return answer.json()
+
+
+def build(app, receiver: Receiver) -> World:
+    """Make it all."""
+    api = Api(app, scope=SCOPES)
+    hook = made(api.post("/api/v1/hooks", {"event": "consent.given", "target_url": receiver.url}))
+    allowed(app, UserFactory(), ref="user-0")
+    gone = made(api.post("/api/v1/erasures", {"subject_ref": "user-0"}), 202)
+    for _ in range(2):
+        pursue(clock=timezone.now)
+        sequence(origin=app.tenant.origin)
+        publish(origin=app.tenant.origin, now=timezone.now())
+    grant = allowed(app, UserFactory(), ref="user-1")
+    session = made(api.post("/api/v1/sessions", {"grant": str(grant.id)}))
+    artifact = made(api.upload(session["id"], speech()))
+    theirs = made(api.post("/api/v1/sessions", {"grant": str(allowed(app, UserFactory(), ref="user-2").id)}))
+    facts = {"session": theirs["id"], "custody": "app", "mark": {"kind": "watermark", "watermark_id": "wm-7"}}
+    held = made(api.post("/api/v1/syntheses", facts))
+    made(api.post("/api/v1/erasures", {"subject_ref": "user-2"}), 202)
+    sweep(clock=timezone.now)
+    pursue(clock=timezone.now)
+    sequence(origin=app.tenant.origin)
+    publish(origin=app.tenant.origin, now=timezone.now())
+    return World(
+        app=app,
+        api=api,
+        grant=grant,
+        grant_id=grant.id,
+        request_id=grant.request_id,
+        session_id=session["id"],
+        artifact_id=artifact["id"],
+        held_id=held["id"],
+        erasure_id=gone["id"],
+        hook_id=hook["id"],
+        ref=artifact["entry"],
+        receiver=receiver,
+    )
