@@ -69,23 +69,50 @@ _STATEMENT = {
     ),
 }
 
+_SPEECH_KEPT = (
+    (
+        "A recording is kept for at most 5 minutes after it is received. {voiceprint}Speech made in your voice is kept for at most 24 hours here, "
+        "or at most 30 days by {app}; never longer than you allow."
+    ),
+    "录音自收到之时起最多保存 5 分钟。{voiceprint}用您的声音生成的语音在本系统最多保存 24 小时，或由 {app} 最多保存 30 天，且不超过您同意的期限。",
+)
+_IN_MEMORY = (
+    "The voiceprint is held in memory while it is needed, at most 1 hour, and never stored. ",
+    "声纹仅在使用期间保留在内存中，最长 1 小时，不作存储。",
+)
+_KEPT = {
+    "voice-cloning": tuple(
+        kept.replace("{voiceprint}", held) for kept, held in zip(_SPEECH_KEPT, _IN_MEMORY, strict=True)
+    ),
+    "text-to-speech": tuple(kept.replace("{voiceprint}", "") for kept in _SPEECH_KEPT),
+    "speaker-verification": (
+        (
+            "A recording is kept for at most 5 minutes after it is received. The voiceprint, by which you are recognised, is kept as long as you "
+            "allow, at most 366 days."
+        ),
+        "录音自收到之时起最多保存 5 分钟。用于识别您的声纹在您同意的期限内保存，最长 366 天。",
+    ),
+}
+
 _COMMON = {
     "who": (
         "{app}, a service of {operator}, asks. Consonant keeps the record of your answer and of every use.",
         "请求方是 {operator} 提供的 {app}。您的答复以及每一次使用都由 Consonant 记录。",
     ),
     "what": ("Recordings of your voice of at most 10 seconds each.", "您的声音录音，每段最长 10 秒。"),
-    "kept": (
-        "A recording is kept for at most 5 minutes after it is received.",
-        "录音自收到之时起最多保存 5 分钟。",
-    ),
     "stored": (
         "Encrypted, each recording under a key of its own, apart from your name and address.",
         "加密存储：每段录音使用单独的密钥，并与您的身份信息分开存放。",
     ),
     "deleted": (
-        "On time by itself: the key is destroyed first, then the bytes; both are entered in the record. If you withdraw, at once.",
-        "到期自动删除：先销毁密钥，再删除数据，两步均有记录。您撤回同意后立即删除。",
+        (
+            "On time by itself: the key is destroyed first, then the bytes; both are entered in the record. If you withdraw, at once; "
+            "what {app} itself keeps it is told to destroy, and has to confirm. Under My rights you see who has."
+        ),
+        (
+            "到期自动删除：先销毁密钥，再删除数据，两步均有记录。您撤回同意后立即删除；由 {app} 自行保存的内容，会通知其销毁并要求确认，"
+            "您可在“我的权利”中查看确认情况。"
+        ),
     ),
     "other_use": (
         "No. Not for training, not for advertising, and it is passed on to nobody.",
@@ -112,6 +139,7 @@ def texts(*, purpose: str, app: str, operator: str) -> Iterator[NoticeText]:
         "title": _TITLES[purpose],
         "why": _WHY[purpose],
         "voiceprint": _VOICEPRINT[purpose],
+        "kept": _KEPT[purpose],
         "statement": _STATEMENT[purpose],
         **_COMMON,
     }

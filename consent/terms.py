@@ -93,6 +93,19 @@ def stands(facts: GrantFacts, *, now: datetime) -> Permit | Refusal:
     return Permit(facts.valid_until)
 
 
+def was_admitted(
+    facts: GrantFacts, *, session_operations: Collection[str], spent: Collection[str], operation: str, now: datetime
+) -> bool:
+    """Decide whether an operation that is told of after its session's end was allowed in it: the use was, and the consent has not fallen.
+
+    That a counted grant is exhausted by now is no fall: it lived out what was allowed.
+    """
+    standing = stands(facts, now=now)
+    fell = isinstance(standing, Refusal) and standing != EXHAUSTED
+    used = facts.uses_left is not None and operation in spent
+    return not fell and operation in session_operations and not used
+
+
 def admits(  # noqa: PLR0913
     facts: GrantFacts,
     *,

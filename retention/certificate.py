@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Final, Literal
 
 from ledger import checkpoint as checkpoints
@@ -31,10 +32,11 @@ from ledger.errors import LedgerError
 from retention.errors import CertificateBroken
 
 TYPE: Final = "consonant/erasure-certificate/v0"
-MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 128 * 1024 * 1024
 MAX_ITEMS: Final = 100_000
 MAX_FINDINGS: Final = 100
 
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BODY: Final = {
     "type", "issuer", "log", "erasure", "scope", "requested_at", "completed_at", "keys_destroyed_at",
@@ -45,14 +47,13 @@ _ARTIFACT: Final = {"artifact", "kind", "custody", "gone", "recorded_at", "gone_
 _KEPT: Final = {"what", "ground", "until"}
 _ENTRY: Final = {"ref", "index", "leaf", "payload_salt", "payload", "proof"}
 _RECORDED: Final = {"artifact.recorded", "use.late", "use.unpermitted"}
-_GOING: Final = {"artifact.erase_requested"}
 _WAYS: Final = {
     "key_destroyed": ("vault", ["artifact.key_destroyed", "artifact.erased"]),
     "acknowledged": ("app", ["artifact.erase_acknowledged"]),
     "never_stored": ("none", ["artifact.lapsed"]),
-    "unconfirmed": ("app", []),
+    "unconfirmed": ("app", ["artifact.erase_requested"]),
 }
-"""How a thing went -> in whose custody it was, and the entries that must say so; the first of them dates it."""
+"""How a thing went -> in whose custody it was, and the entries that must say so in this order; the last of the first kind dates it."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,15 @@ def issuer_of(origin: str) -> str:
 
 
 def sign(body: Mapping[str, Any], *, signer: note.Signer) -> bytes:
-    """Return the certificate as a file."""
+    """Return the certificate as a file.
+
+    Raises:
+        CertificateBroken: It would not be read back.
+    """
     signature = note.sign(_signed_text(body), [signer])
-    return json.dumps({"certificate": body, "signature": signature}, indent=1, ensure_ascii=False).encode() + b"\n"
+    data = json.dumps({"certificate": body, "signature": signature}, indent=1, ensure_ascii=False).encode() + b"\n"
+    parse(data)
+    return data
 
 
 def parse(data: bytes) -> tuple[dict[str, Any], str]:
@@ -96,7 +103,7 @@ def parse(data: bytes) -> tuple[dict[str, Any], str]:
     if len(data) > MAX_BYTES:
         raise CertificateBroken(f"it has more than {MAX_BYTES} bytes")
     try:
-        whole = json.loads(data, object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse)
+        whole = json.loads(data.decode(), object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise CertificateBroken("it is not JSON, or names something twice") from None
     _shape(whole, {"certificate", "signature"}, "the file")
@@ -110,8 +117,7 @@ def parse(data: bytes) -> tuple[dict[str, Any], str]:
 def _check_body(body: Any) -> None:
     _shape(body, _BODY, "the certificate")
     _strings(body, _BODY - {"artifacts", "kept", "entries"}, "the certificate")
-    if not _UUID.fullmatch(body["erasure"]):
-        raise CertificateBroken("the erasure has no id")
+    _id(body["erasure"])
     for name, keys, others in (
         ("artifacts", _ARTIFACT, {"entries", "gone_at"}),
         ("kept", _KEPT, {"until"}),
@@ -126,30 +132,35 @@ def _check_body(body: Any) -> None:
             _string_or_null(each.get("gone_at", each.get("until")))
             if type(each.get("index", 0)) is not int:
                 raise CertificateBroken("an index is no whole number")
+        for each in body[name]:
+            for identity in (each.get("ref"), each.get("artifact"), *each.get("entries", ())):
+                if identity is not None:
+                    _id(identity)
 
 
 def verify(data: bytes, *, issuer: note.Verifier, log: note.Verifier) -> list[Finding]:
     """Check a certificate against the issuer's and the log's keys; one finding "certificate.verified" of level ok if all holds.
 
-    What nobody confirmed is a warning: it is told by an otherwise good certificate.
+    What nobody confirmed is a warning beside it.
     """
     try:
         body, signature = parse(data)
     except CertificateBroken as broken:
         return [_error("certificate.broken", str(broken))]
-    found: list[Finding] = []
-    for each in _verify(body, signature, issuer, log):
-        found.append(each)
-        if len(found) == MAX_FINDINGS:
-            return [*found, _error("stopped", f"more than {MAX_FINDINGS} findings; the rest was not looked at")]
-    if any(each.level == "error" for each in found):
+    found = list(islice(_verify(body, signature, issuer, log), MAX_FINDINGS + 1))
+    if len(found) > MAX_FINDINGS:
+        return [*found[:-1], _error("stopped", f"more than {MAX_FINDINGS} findings; the rest was not looked at")]
+    if found:
         return found
-    confirmed = [each for each in body["artifacts"] if each["gone"] != "unconfirmed"]
+    waiting = [each["artifact"] for each in body["artifacts"] if each["gone"] == "unconfirmed"]
     sentence = (
-        f"{len(confirmed)} artifacts gone, as {body['log']} states in {len(body['entries'])} entries; "
-        f"asked {body['requested_at']}, done {body['completed_at']}, keys destroyed {body['keys_destroyed_at']}"
+        f"{len(body['artifacts']) - len(waiting)} artifacts gone and {len(waiting)} unconfirmed, as {body['log']} states in "
+        f"{len(body['entries'])} entries; asked {body['requested_at']}, done {body['completed_at']}. "
+        f"By the issuer's word: keys of the openings destroyed {body['keys_destroyed_at']}"
     )
-    return [*found, Finding("ok", "certificate.verified", sentence)]
+    told = f"{len(waiting)} artifacts of which no app has said that they are gone, {min(waiting, default='')} first"
+    warnings = [Finding("warning", "artifact.unconfirmed", told)] if waiting else []
+    return [*warnings, Finding("ok", "certificate.verified", sentence)]
 
 
 def _verify(body: dict[str, Any], signature: str, issuer: note.Verifier, log: note.Verifier) -> Iterator[Finding]:
@@ -220,8 +231,8 @@ def _open_entry(said: Mapping[str, Any], head: checkpoints.Checkpoint) -> _Entry
         salt = bytes.fromhex(said["payload_salt"])
         opens = leaves.commit("payload", salt, said["payload"].encode()) == leaf.payload
         payload = json.loads(said["payload"])
-    except (LedgerError, ValueError, binascii.Error, RecursionError) as error:
-        return _error("entry.not_in_log", f"{ref}: {type(error).__name__}")
+    except (LedgerError, ValueError, binascii.Error, RecursionError):
+        return _error("entry.not_in_log", f"{ref}: its leaf, its way up or its payload does not fit the checkpoint")
     if (leaf.log, leaf.index, str(leaf.ref)) != (head.origin, said["index"], ref):
         return _error("entry.elsewhere", f"{ref}: the leaf is another entry")
     if not opens or not isinstance(payload, dict):
@@ -254,7 +265,7 @@ def _verify_artifact(said: Mapping[str, Any], entries: Mapping[str, _Entry]) -> 
     if any(kinds[kind] < 1 for kind in needed):
         yield _error("artifact.unproven", f"{name}: no entry says that it went as {said['gone']}")
         return
-    if extra := kinds.keys() - _RECORDED - _GOING - set(needed):
+    if extra := kinds.keys() - _RECORDED - {"artifact.erase_requested"} - set(needed):
         yield _error("artifact.contradicted", f"{name}: an entry {min(extra)} does not fit {said['gone']}")
     if any(entry.payload.get("artifact") != name for entry in entries.values()):
         yield _error("artifact.other", f"{name}: an entry is about another")
@@ -264,20 +275,20 @@ def _verify_artifact(said: Mapping[str, Any], entries: Mapping[str, _Entry]) -> 
     yield from _verify_artifact_times(
         said, recorded[0], [each for each in entries.values() if each.leaf.kind in needed]
     )
-    if said["gone"] == "unconfirmed":
-        yield Finding("warning", "artifact.unconfirmed", f"{name}: the app that held it has not said that it is gone")
 
 
 def _verify_artifact_times(said: Mapping[str, Any], recorded: _Entry, going: list[_Entry]) -> Iterator[Finding]:
     name = said["artifact"]
     if said["recorded_at"] != _text(recorded.leaf.at):
         yield _error("artifact.times", f"{name}: it was not recorded then")
-    first = _WAYS[said["gone"]][1][:1]
-    dating = [_text(each.leaf.at) for each in going if each.leaf.kind in first]
-    if (said["gone_at"] not in dating) if dating else (said["gone_at"] is not None):
+    needed = _WAYS[said["gone"]][1]
+    last = {kind: max(each.leaf.index for each in going if each.leaf.kind == kind) for kind in needed}
+    dated = next(each for each in going if each.leaf.index == last[needed[0]])
+    if said["gone_at"] != (None if said["gone"] == "unconfirmed" else _text(dated.leaf.at)):
         yield _error("artifact.times", f"{name}: it did not go then")
-    if going and min(each.leaf.at for each in going) < recorded.leaf.at:
-        yield _error("artifact.times", f"{name}: it went before it was made")
+    places = [recorded.leaf.index, *last.values()]
+    if places != sorted(places):
+        yield _error("artifact.order", f"{name}: the log tells of it in another order")
 
 
 def _verify_erasure(body: dict[str, Any], entries: Mapping[str, _Entry]) -> Iterator[Finding]:
@@ -291,6 +302,9 @@ def _verify_erasure(body: dict[str, Any], entries: Mapping[str, _Entry]) -> Iter
             each["artifact"] for each in body["artifacts"]
         ):
             yield _error("erasure.count", "the artifacts are not those of which the log says that they are gone")
+    done = [entry.leaf.index for entry in entries.values() if entry.leaf.kind == "erasure.completed"]
+    if done and max(entry.leaf.index for entry in entries.values()) > done[0]:
+        yield _error("erasure.order", "something went after the log had said that the erasure was done")
     if strange := {entry.leaf.kind for entry in entries.values() if entry.leaf.kind.startswith("erasure.")} - {
         "erasure.requested",
         "erasure.completed",
@@ -354,10 +368,15 @@ def _string_or_null(value: Any) -> None:
         raise CertificateBroken("a text is none")
 
 
+def _id(value: str) -> None:
+    if not _UUID.fullmatch(value):
+        raise CertificateBroken("an id is none")
+
+
 def _is_text(value: str) -> bool:
-    """Say whether it can be encoded: JSON lets half characters through."""
+    """Say whether it can be encoded and shown: JSON lets half characters through, and a terminal obeys some."""
     try:
         value.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return not _CONTROL.search(value)

@@ -18,15 +18,15 @@ from consent.release import forget, is_last
 from keyring.errors import KeyGone
 from keyring.keys import store
 from keyring.seal import seal, unseal
-from ledger import reserve, tiles
+from ledger import checkpoint, reserve, tiles
 from ledger.folder import read
 from ledger.merkle import prove_inclusion
-from ledger.models import Entry, Opening
-from ledger.publish import published_checkpoint
+from ledger.models import Entry, Log, Opening
+from ledger.note import Verifier
 from ledger.signing import certifier_of
 from retention import certificate
 from retention.erasure_machine import State
-from retention.errors import CertificateGone
+from retention.errors import CertificateBroken, CertificateGone
 from retention.models import Artifact, Custody, Erasure
 from retention.queries import scope_of
 
@@ -43,7 +43,8 @@ def complete(*, erasure: Erasure, now: datetime) -> None:
 
     The key comes before the row that it seals.
     """
-    artifacts = list(scope_of(erasure).order_by("recorded_at", "id"))
+    # Locked, so that no acknowledgement comes between what is listed and the entries that are collected.
+    artifacts = list(scope_of(erasure).select_for_update(of=("self",)).order_by("recorded_at", "id"))
     ref = enter(
         subject=erasure.subject,
         kind="erasure.completed",
@@ -139,7 +140,15 @@ def sign_off(*, erasure_id: uuid.UUID, now: datetime) -> bool:
         body = _body(erasure, draft, now=now)
         if body is None:
             return False
-        signed = certificate.sign(body, signer=certifier_of(erasure.subject.tenant.origin, now=now))
+        origin = erasure.subject.tenant.origin
+        signer = certifier_of(origin, now=now)
+        signed = certificate.sign(body, signer=signer)
+        log_key = Verifier.from_vkey(Log.objects.get(origin=origin).vkey)
+        findings = certificate.verify(signed, issuer=signer.verifier(), log=log_key)
+        if any(finding.level == "error" for finding in findings):
+            raise CertificateBroken(
+                str(findings[0])
+            )  # tried again with the next head; nobody is given what does not verify
         erasure.sealed = seal(key, signed, context=erasure.id.bytes)
         erasure.state = State.CERTIFIED
         erasure.certified_at = now
@@ -155,10 +164,14 @@ def _body(erasure: Erasure, draft: dict[str, Any], *, now: datetime) -> dict[str
     entries = list(Entry.objects.select_related("log").filter(ref__in=openings).order_by("index"))
     if len(entries) != len(openings):
         return None
-    head = published_checkpoint(entries[0].log)
-    if head is None or head.size <= entries[-1].index:
+    try:
+        signed = read(origin, "checkpoint")
+    except FileNotFoundError:
         return None
-    signed = read(origin, "checkpoint")
+    # One read: a checkpoint published between two would give hashes for another size.
+    head = checkpoint.open(signed, [Verifier.from_vkey(entries[0].log.vkey)])
+    if head.size <= entries[-1].index:
+        return None
     reader = tiles.TileReader(lambda path: read(origin, path), head.size)
     destroyed = erasure.keys_destroyed_at or now
     evidence_until = erasure.subject.evidence_until

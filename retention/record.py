@@ -23,7 +23,7 @@ from consent.admit import admit, judge, spend
 from consent.enter import enter_for_grant
 from consent.errors import SessionUnknown
 from consent.models import Session
-from consent.terms import SESSION_ENDED, Operation, Permit, Refusal, stands
+from consent.terms import SESSION_ENDED, Operation, Permit, Refusal, was_admitted
 from hooks.wake import wake
 from retention.audio import Audio, inspect
 from retention.errors import LineageUnknown, SubjectTwice
@@ -189,19 +189,18 @@ def _made(  # noqa: PLR0913
         judged = [judge(app=app, session_id=session.id, operation=operation, now=now) for session in sessions]
         refusals = [decision for _, decision in judged if isinstance(decision, Refusal)]
         refusal = next(iter(sorted(refusals, key=lambda found: found == SESSION_ENDED)), None)
-        must_go = any(
-            _standing(session, decision, now) == Artifact.Standing.UNPERMITTED for session, decision in judged
-        )
+        standings = [_standing(session, decision, operation, now) for session, decision in judged]
+        must_go = Artifact.Standing.UNPERMITTED in standings
         in_vault = drafts[0].custody == Custody.VAULT
         custody = Custody.APP if in_vault and refusal else drafts[0].custody
         must_go = must_go or custody != drafts[0].custody
         until = min(_until(draft, session) for draft, (session, _) in zip(drafts, judged, strict=True))
         recorded = []
-        for draft, (session, decision) in zip(drafts, judged, strict=True):
+        for draft, standing, (session, decision) in zip(drafts, standings, judged, strict=True):
             draft.custody = custody
-            draft.standing = _standing(session, decision, now)
+            draft.standing = standing
             draft.expires_at = now if must_go else max(until, now)
-            if isinstance(decision, Permit):
+            if standing != Artifact.Standing.UNPERMITTED:
                 spend(session=session, operation=operation)
             own = [parent for parent in parents if parent.subject_id == session.grant.subject_id]
             recorded.append(
@@ -218,11 +217,18 @@ def _made(  # noqa: PLR0913
     return Made(recorded, refusal, in_vault and refusal is None)
 
 
-def _standing(session: Session, decision: Permit | Refusal, now: datetime) -> Artifact.Standing:
+def _standing(session: Session, decision: Permit | Refusal, operation: str, now: datetime) -> Artifact.Standing:
     if isinstance(decision, Permit):
         return Artifact.Standing.PERMITTED
-    fell = isinstance(stands(session.grant.facts(), now=now), Refusal)
-    return Artifact.Standing.LATE if decision == SESSION_ENDED and not fell else Artifact.Standing.UNPERMITTED
+    over = not session.is_live(now)
+    late = over and was_admitted(
+        session.grant.facts(),
+        session_operations=session.operations,
+        spent=session.spent,
+        operation=operation,
+        now=now,
+    )
+    return Artifact.Standing.LATE if late else Artifact.Standing.UNPERMITTED
 
 
 def _until(draft: Artifact, session: Session) -> datetime:

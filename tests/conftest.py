@@ -15,6 +15,14 @@ from django.test.utils import setup_databases, teardown_databases
 from django.utils import timezone
 
 from tests.factories import SECRET, AppFactory, TenantFactory, UserFactory
+from tests.vectors import PROJECT
+
+
+def pytest_collection_modifyitems(items):
+    """Where two processes share the tests, a file stays whole, and so does what shares one running service."""
+    for item in items:
+        folder = item.path.relative_to(PROJECT / "tests").parts[0]
+        item.add_marker(pytest.mark.xdist_group("stack" if folder == "stack" else str(item.path)))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -45,7 +53,7 @@ def now():
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment, django_db_blocker):
+def django_db_setup(django_test_environment, django_db_blocker, django_db_modify_db_settings):
     """The migrated test database, also for tests that have only a copy of it (pytest-django's own fixture looks at its marks alone)."""
     with django_db_blocker.unblock():
         databases = setup_databases(verbosity=0, interactive=False)
@@ -160,8 +168,11 @@ def consent(app, user):
 
 
 def kinds(origin=None):
-    """Return the kinds of all openings, oldest first: what has been entered."""
-    from ledger.models import Opening
+    """Return the kinds of all openings in the order in which they were entered: those of one moment by their place, or in the queue."""
+    from ledger.models import Entry, Opening, Pending
 
     openings = Opening.objects.all() if origin is None else Opening.objects.filter(log=origin)
-    return list(openings.order_by("at").values_list("kind", flat=True))
+    places = {ref: (1, number) for ref, number in Pending.objects.values_list("ref", "id")}
+    places |= {ref: (0, index) for ref, index in Entry.objects.values_list("ref", "index")}
+    rows = sorted(openings.values_list("at", "ref", "kind"), key=lambda row: (row[0], places[row[1]]))
+    return [kind for _, _, kind in rows]

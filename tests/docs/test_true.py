@@ -5,15 +5,31 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.urls import URLPattern, get_resolver
+from rest_framework.serializers import BaseSerializer
 
+import consent.api
+import hooks.api
+import keyring.store
+import ledger.api
+import retention.api
 from consent import terms
+from deploy.run import service_programs
+from hooks.cloudevent import EVENTS
+from hooks.schedule import DELAYS
+from retention import certificate
+from retention.erasure_machine import State
+from retention.models import Policy
 from tests.docs.pages import DOCS, PAGES, PROJECT, prose
 
-API, OPERATIONS, LEDGER = (DOCS / name for name in ("api.md", "operations.md", "ledger.md"))
+API, OPERATIONS, LEDGER, RETENTION, CERTIFICATE = (
+    DOCS / f"{name}.md" for name in ("api", "operations", "ledger", "retention", "certificate")
+)
 
 
 def words(page):
@@ -76,6 +92,84 @@ def reasons():
 @pytest.mark.parametrize("reason", sorted(reasons()))
 def test_every_reason_is_documented(reason):
     assert reason in words(API)
+
+
+def fields():
+    """Every field that the API takes or answers with, by its serializers."""
+    found = set()
+    for module in (consent.api, retention.api, hooks.api, ledger.api):
+        for each in vars(module).values():
+            if isinstance(each, type) and issubclass(each, BaseSerializer) and each.__module__ == module.__name__:
+                found |= getattr(each(), "fields", {}).keys()
+    assert len(found) > 50
+    return found
+
+
+@pytest.mark.parametrize("field", sorted(fields()))
+def test_every_field_is_documented(field):
+    text = API.read_text(encoding="utf-8")
+    assert f"`{field}`" in text or f'"{field}":' in text
+
+
+@pytest.mark.parametrize("name", [*settings.OAUTH2_PROVIDER["SCOPES"], *EVENTS, *State])
+def test_every_scope_event_and_state_of_an_erasure_is_documented(name):
+    assert name in words(API)
+
+
+def test_the_retries_are_those_of_the_schedule():
+    units = ((3600, "h"), (60, "min"), (1, "s"))
+    said = [
+        next(f"{delay.total_seconds() / size:g} {unit}" for size, unit in units if delay.total_seconds() >= size)
+        for delay in DELAYS[1:]
+    ]
+    assert f"after {', '.join(said[:-1])} and {said[-1]}." in prose(API)
+
+
+@pytest.mark.parametrize("task", settings.CELERY_BEAT_SCHEDULE.values(), ids=lambda task: task["task"])
+def test_every_task_is_documented(task):
+    period = {1.0: "second", 2.0: "2 seconds", 30.0: "30 seconds", 3600.0: "hour"}[task["schedule"]]
+    assert f"| `{task['task']}` | {period} |" in prose(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", ["web", "sequencer", "worker", "courier"])
+def test_the_programs_are_run_as_make_run_does(name):
+    _, *arguments = service_programs(var=Path("var"))[name]["argv"]
+    command = " ".join(arguments).removeprefix("-m ").removesuffix(" --loglevel INFO")
+    assert f"| `{name}` | `{command}` |" in prose(OPERATIONS)
+    assert re.search(rf"^\$ \.venv/bin/python (?:-m )?{re.escape(command)}$", prose(OPERATIONS), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("prefix", re.findall(r"`([a-z]+:)<", keyring.store.__doc__))
+def test_every_kind_of_key_is_documented(prefix):
+    assert f"| `{prefix}` |" in prose(OPERATIONS)
+
+
+@pytest.mark.parametrize(
+    "field",
+    sorted(certificate._BODY | certificate._ARTIFACT | certificate._KEPT | certificate._ENTRY | {"signature"}),
+)
+def test_every_field_of_a_certificate_is_documented(field):
+    assert field in words(CERTIFICATE)
+
+
+@pytest.mark.parametrize("gone", certificate._WAYS)
+def test_every_way_to_go_is_documented_with_its_entries(gone):
+    custody, entries = certificate._WAYS[gone]
+    row = re.search(rf"^\| `{gone}` \| `{custody}` \| (.*) \|$", prose(CERTIFICATE), flags=re.MULTILINE)
+    assert re.findall(r"`([^`]+)`", row[1]) == entries
+
+
+@pytest.mark.django_db
+def test_the_policies_are_those_that_stand_from_the_start():
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.+?) \| (.+?) \| .*?(\d+) (minute|hour|day)s? \|", prose(RETENTION), flags=re.MULTILINE
+    )
+    said = {
+        (kind, custody, purpose.removesuffix(" only").strip("`"), timedelta(**{f"{unit}s": int(number)}))
+        for kind, custodies, purpose, number, unit in rows
+        for custody in re.findall(r"`(\w+)`", custodies)
+    }
+    assert said == {(each.kind, each.custody, each.purpose_id or "all", each.ttl) for each in Policy.objects.all()}
 
 
 def kinds():

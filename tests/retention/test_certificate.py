@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -20,28 +21,52 @@ from ledger.signing import certifier_of
 from retention import certificate, certify
 from retention.errors import CertificateBroken
 from retention.models import Artifact, Erasure
-from tests.retention.test_erasure import CONSENT, acknowledged, erase, live, turn
+from tests.factories import UserFactory
+from tests.retention.test_erasure import CONSENT, acknowledged, erase, live, seal, turn
 from tests.vectors import PROJECT
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def signed(api, consent, clip):
-    """The bytes of a certificate over two lives: recordings, voiceprints in memory, speech that the app kept."""
-    grant = consent(operations=CONSENT)
-    kept = [live(api, grant, clip) for _ in range(2)]
-    erase(api)
-    turn()
-    for artifact in kept:
-        acknowledged(api, artifact)
-    turn()
-    turn()
-    return certify.certificate_of(Erasure.objects.get())
+_MADE = {}
+"""One real erasure serves all tests: its keys stay in the key store when a test's rows are rolled back."""
 
 
 @pytest.fixture
-def keys(tenant):
+def real(request):
+    """The certificate of two lives (recordings, voiceprints in memory, speech that the app kept), its signer, and the log's key."""
+    if not _MADE:
+        api, consent, clip, tenant = (request.getfixturevalue(name) for name in ("api", "consent", "clip", "tenant"))
+        grant = consent(operations=CONSENT)
+        kept = [live(api, grant, clip) for _ in range(2)]
+        erase(api)
+        turn()
+        for artifact in kept:
+            acknowledged(api, artifact)
+        turn()
+        turn()
+        signer = certifier_of(tenant.origin, now=timezone.now())
+        log = Verifier.from_vkey(Log.objects.get(origin=tenant.origin).vkey)
+        _MADE["real"] = certify.certificate_of(Erasure.objects.get()), signer, log
+    return _MADE["real"]
+
+
+@pytest.fixture
+def signed(real):
+    return real[0]
+
+
+@pytest.fixture
+def signer(real):
+    return real[1]
+
+
+@pytest.fixture
+def keys(real):
+    return {"issuer": real[1].verifier(), "log": real[2]}
+
+
+def keys_of(tenant):
     return {
         "issuer": certifier_of(tenant.origin, now=timezone.now()).verifier(),
         "log": Verifier.from_vkey(Log.objects.get(origin=tenant.origin).vkey),
@@ -110,10 +135,10 @@ def test_no_place_of_it_can_be_changed_or_dropped(signed, keys):
     assert tried > 200
 
 
-def resigned(signed, keys_signer, change):
+def resigned(signed, signer, change):
     body = json.loads(signed)["certificate"]
     change(body)
-    return certificate.sign(body, signer=keys_signer)
+    return certificate.sign(body, signer=signer)
 
 
 LIES = {
@@ -152,8 +177,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_who_signs_it_cannot_lie_about_the_log(signed, keys, tenant, lie):
-    signer = certifier_of(tenant.origin, now=timezone.now())
+def test_who_signs_it_cannot_lie_about_the_log(signed, keys, signer, lie):
     forged = resigned(signed, signer, LIES[lie])
     findings = certificate.verify(forged, **keys)
     assert "signature.broken" not in what(findings)
@@ -162,14 +186,94 @@ def test_who_signs_it_cannot_lie_about_the_log(signed, keys, tenant, lie):
     assert "ok" not in levels(findings)
 
 
-def test_what_nobody_confirmed_is_told_and_is_no_lie(api, consent, clip, keys, tenant):
+ISSUERS_WORD = {"keys_destroyed_at", "unrecoverable_from_backups_by", "issued_at", "scope", "kept"}
+
+
+def test_whatever_who_signs_it_changes_does_not_verify(signed, keys, signer):
+    """Each place changed and dropped in turn and signed anew; only what rests on the issuer's word alone can be another."""
+    whole = json.loads(signed)["certificate"]
+    tried, passed = 0, set()
+    for path in list(leaves_of(whole))[1:]:
+        for act in ("change", "drop", "twice"):
+            body = copy.deepcopy(whole)
+            parent = at(body, path[:-1])
+            value = parent[path[-1]]
+            if act == "drop" and isinstance(parent, list):
+                del parent[path[-1]]
+            elif act == "twice" and isinstance(parent, list):
+                parent.append(copy.deepcopy(value))
+            elif act == "change" and not isinstance(value, dict | list):
+                parent[path[-1]] = changed(value)
+            else:
+                continue
+            tried += 1
+            try:
+                forged = certificate.sign(body, signer=signer)
+            except CertificateBroken:
+                continue
+            if "error" not in levels(certificate.verify(forged, **keys)):
+                passed.add(path[0])
+    assert tried > 300
+    assert passed <= ISSUERS_WORD
+
+
+def test_a_broken_one_is_never_given_out(api, consent, clip, monkeypatch):
+    """What does not verify is not signed off, and is tried again."""
+    kept = live(api, consent(operations=CONSENT), clip)
+    erase(api)
+    acknowledged(api, kept)
+    real = certify.prove_inclusion
+    with monkeypatch.context() as patch:
+        patch.setattr(certify, "prove_inclusion", lambda **words: [*real(**words)[1:], bytes(32)])
+        for _ in range(3):
+            turn()
+        assert Erasure.objects.get().state == "completed"
+    turn()
+    assert Erasure.objects.get().state == "certified"
+
+
+def test_a_head_published_meanwhile_makes_no_difference(api, consent, clip, monkeypatch):
+    kept = live(api, consent(operations=CONSENT), clip)
+    erase(api)
+    acknowledged(api, kept)
+    real = certify.read
+
+    def read(origin, path):
+        data = real(origin, path)
+        if path == "checkpoint":
+            consent(ref=str(uuid.uuid4()), who=UserFactory())
+            seal()
+        return data
+
+    monkeypatch.setattr(certify, "read", read)
+    for _ in range(3):
+        turn()
+    assert Erasure.objects.get().state == "certified"
+
+
+def test_a_hundred_warnings_are_no_error(api, consent, clip, monkeypatch, tenant):
+    monkeypatch.setattr(certificate, "MAX_FINDINGS", 1)
+    grant = consent(operations=CONSENT)
+    for _ in range(2):
+        live(api, grant, clip)
+    erase(api)
+    turn()
+    last = Erasure.objects.get().due_at + timedelta(seconds=1)
+    for _ in range(3):
+        turn(last)
+    findings = certificate.verify(certify.certificate_of(Erasure.objects.get()), **keys_of(tenant))
+    assert [finding.level for finding in findings] == ["warning", "ok"]
+    assert findings[0].message.startswith("2 artifacts")
+
+
+def test_what_nobody_confirmed_is_told_and_is_no_lie(api, consent, clip, tenant):
     live(api, consent(operations=CONSENT), clip)
     erase(api)
     turn()
     last = Erasure.objects.get().due_at + timedelta(seconds=1)
     for _ in range(3):
         turn(last)
-    findings = certificate.verify(certify.certificate_of(Erasure.objects.get()), **keys)
+    findings = certificate.verify(certify.certificate_of(Erasure.objects.get()), **keys_of(tenant))
     assert [(finding.level, finding.what) for finding in findings] == [
         ("warning", "artifact.unconfirmed"),
         ("ok", "certificate.verified"),
@@ -177,19 +281,19 @@ def test_what_nobody_confirmed_is_told_and_is_no_lie(api, consent, clip, keys, t
     assert Artifact.objects.get(custody="app").state == "erasing"
 
 
-def test_of_nothing_recorded(api, consent, keys):
+def test_of_nothing_recorded(api, consent, tenant):
     consent()
     erase(api)
     for _ in range(2):
         turn()
-    (only,) = certificate.verify(certify.certificate_of(Erasure.objects.get()), **keys)
+    (only,) = certificate.verify(certify.certificate_of(Erasure.objects.get()), **keys_of(tenant))
     assert only.message.startswith("0 artifacts gone")
 
 
-def test_other_keys_do_not_verify_it(signed, keys, tenant):
+def test_other_keys_do_not_verify_it(signed, keys):
     stranger = Ed25519PrivateKey.generate()
-    for name, own in (("issuer", f"{tenant.origin}/certificates"), ("log", tenant.origin)):
-        other = keys | {name: Signer(own, stranger).verifier()}
+    for name, own in keys.items():
+        other = keys | {name: Signer(own.name, stranger).verifier()}
         assert "ok" not in levels(certificate.verify(signed, **other))
 
 
@@ -249,6 +353,14 @@ class TestCommand:
         done = self.run(file, *vkeys)
         assert done.returncode == 1
         assert "error: signature.other_text" in done.stdout
+
+    def test_without_the_keys_and_the_database_it_is_one_sentence(self, signed, tmp_path):
+        file = tmp_path / "certificate.json"
+        file.write_bytes(signed)
+        done = self.run(file)
+        assert done.returncode == 1
+        assert "give the keys" in done.stderr
+        assert "Traceback" not in done.stderr
 
     def test_no_certificate_is_one_sentence(self, keys, tmp_path):
         vkeys = ["--issuer-vkey", keys["issuer"].vkey, "--log-vkey", keys["log"].vkey]

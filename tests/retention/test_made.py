@@ -212,6 +212,24 @@ def test_late(api, user, session):
     assert last_record(user).kind == "use.late"
 
 
+def test_closing_the_session_first_makes_nothing_permitted(api, consent):
+    session = open_session(api, consent(operations=("upload",)))
+    api.delete(f"/api/v1/sessions/{session}")
+    made = synthesise(api, session, custody="app").json()
+    assert (made["standing"], made["expires_at"]) == ("unpermitted", made["recorded_at"])
+
+
+def test_late_under_allow_once_is_late_once(api, consent):
+    """The one use was allowed; that it is over is how it was meant to end."""
+    session = open_session(api, consent("once", operations=EVERYTHING))
+    api.delete(f"/api/v1/sessions/{session}")
+    made = [synthesise(api, session, custody="app").json() for _ in range(2)]
+    assert [(each["standing"], each["reason"]) for each in made] == [
+        ("late", "uses_exhausted"),
+        ("unpermitted", "uses_exhausted"),
+    ]
+
+
 def test_late_speech_in_an_apps_custody_keeps_its_deadline(api, session):
     api.delete(f"/api/v1/sessions/{session}")
     made = synthesise(api, session, custody="app", ttl="P2D").json()

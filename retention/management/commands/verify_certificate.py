@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
+from keyring.errors import KeyringError
 from ledger.errors import InvalidKey
 from ledger.models import Log
 from ledger.note import Verifier
@@ -35,8 +37,13 @@ class Command(BaseCommand):
             raise CommandError("give both keys, or none")
         try:
             issuer, log = self._keys(data, options)
-        except (InvalidKey, CertificateBroken) as error:
-            raise CommandError(f"error: certificate.broken: {error}") from None
+        except InvalidKey as error:
+            raise CommandError(str(error)) from None
+        except CertificateBroken as error:
+            self.stdout.write(f"error: certificate.broken: {error}")
+            raise SystemExit(1) from None
+        except (DatabaseError, KeyringError) as error:
+            raise CommandError(f"this service's keys cannot be read ({type(error).__name__}): give the keys") from None
         findings = verify(data, issuer=issuer, log=log)
         for finding in findings:
             self.stdout.write(str(finding))
