@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
 PROJECT = Path(__file__).resolve().parent.parent
-PACKAGES = ("accounts", "config", "consent", "keyring", "ledger", "portal", "retention", "vault", "zkp")
+PACKAGES = ("accounts", "config", "consent", "hooks", "keyring", "ledger", "portal", "retention", "vault", "zkp")
 LOCALES = ("en", "zh_Hans")
 _KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), None),

@@ -1,16 +1,18 @@
-"""The words of `portal.words`, for templates; and the public logs that every page's foot names."""
+"""The words of `portal.words`, for templates; and what every page's foot names: the public logs, and the last tour."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django import template
 from django.utils.safestring import SafeString
 
+from accounts.models import App
 from consent.models import Grant
 from consent.queries import Record
 from ledger.models import Log
 from ledger.queries import logs
 from portal import words
-from retention.models import Artifact
+from portal.words import entries, tour
 
 register = template.Library()
 
@@ -64,18 +66,24 @@ def standing(grant: Grant, now: datetime) -> words.Standing:
 
 
 @register.filter
-def keeping(artifact: Artifact, now: datetime) -> str:
-    """Say whether a recording is still there."""
-    return words.keeping(artifact, now)
+def names(apps: Iterable[App]) -> list[str]:
+    """Name apps."""
+    return [app.name for app in apps]
 
 
 @register.filter
-def tell(record: Record) -> words.Told:
+def tell(record: Record) -> entries.Told:
     """Tell an entry."""
-    return words.tell(record)
+    return entries.tell(record)
 
 
 @register.simple_tag
 def public_logs() -> list[Log]:
     """Return the logs that anyone may read."""
     return logs()
+
+
+@register.simple_tag
+def tour_is_taken() -> bool:
+    """Say whether there is a tour to look at."""
+    return tour.is_taken()

@@ -12,11 +12,17 @@ from consent.withdraw import withdraw
 from ledger.publish import publish
 from ledger.queries import logs
 from ledger.sequence import sequence
-from retention.record import upload
+from retention import request_erasure
+from retention.acknowledge import acknowledge
+from retention.marks import AudibleLabel, Mark, Marking
+from retention.models import Artifact, Custody, Kind
+from retention.pursue import pursue
+from retention.record import Facts, made, upload
 from retention.sweep import sweep
 from tests.conftest import speech
 from tests.factories import AppFactory, TenantFactory, UserFactory
 
+EVERYTHING = ("upload", "embed", "synthesize")
 MONTH = timedelta(days=30)
 MINUTE = timedelta(minutes=1)
 
@@ -34,6 +40,36 @@ def seal():
         while sequence(origin=log.origin):
             pass
         publish(origin=log.origin, now=timezone.now())
+
+
+def make(session, kind, *, now, custody=Custody.APP, of=(), data=None, **facts):
+    """Record something that an app made in its session; return the artifact."""
+    return (
+        made(
+            app=session.app,
+            kind=kind,
+            session_ids=[session.id],
+            custody=custody,
+            derived_from=[each.id for each in of],
+            facts=Facts(**facts),
+            data=data,
+            ttl=None,
+            now=now,
+        )
+        .recorded[0]
+        .artifact
+    )
+
+
+def confirm(artifact, *, now):
+    """Let the app say that it has destroyed what it kept."""
+    acknowledge(
+        app=artifact.app, artifact_id=artifact.id, outcome="deleted", deleted_at=now, signature=None, now=now + MINUTE
+    )
+
+
+WATERMARK = Mark(Marking.WATERMARK, "", {"watermark_id": "wm-7"})
+LABEL = Mark(Marking.AIGC, AudibleLabel.RHYTHM, {"metadata": {"Label": "1"}})
 
 
 @dataclass
@@ -63,13 +99,24 @@ def live(now):
         return token, allow(token=token, user=user, choice=choice, locale="en", now=at + MINUTE)
 
     start = now - timedelta(hours=2)
-    _, old = given(story, at=start, purpose="voice-cloning", operations=("upload", "embed", "synthesize"))
+    _, old = given(story, at=start, purpose="voice-cloning", operations=EVERYTHING)
     opened = open_session(app=story, grant_id=old.id, operations=None, now=start + 3 * MINUTE).session
-    upload(app=story, session_id=opened.id, data=speech(4.2), ttl=None, now=start + 4 * MINUTE)
+    recording = upload(app=story, session_id=opened.id, data=speech(4.2), ttl=None, now=start + 4 * MINUTE).artifact
+    voiceprint = make(
+        opened, Kind.EMBEDDING, custody=Custody.NONE, of=[recording], dimensions=192, now=start + 5 * MINUTE
+    )
+    first, second = (
+        make(opened, Kind.SYNTHESIS, of=[voiceprint], mark=LABEL, duration_ms=2_500, now=start + n * MINUTE)
+        for n in (6, 7)
+    )
     sweep(clock=lambda: start + 9 * MINUTE)
     close_session(app=story, session_id=opened.id, now=start + 10 * MINUTE)
+    make(opened, Kind.SYNTHESIS, mark=WATERMARK, duration_ms=1_200, now=start + 11 * MINUTE)
     withdraw(grant_id=old.id, user=user, now=start + 20 * MINUTE)
     open_session(app=story, grant_id=old.id, operations=None, now=start + 21 * MINUTE)
+    sweep(clock=lambda: start + 22 * MINUTE)
+    confirm(Artifact.objects.get(id=first.id), now=start + 23 * MINUTE)
+    make(opened, Kind.SYNTHESIS, of=[second], mark=WATERMARK, duration_ms=800, now=start + 25 * MINUTE)
 
     refused = question(door, now=start + 30 * MINUTE, purpose="speaker-verification", operations=("upload", "embed"))
     refuse(token=refused, user=user, locale="en", now=start + 31 * MINUTE)
@@ -80,10 +127,53 @@ def live(now):
         story, at=now - 30 * MINUTE, purpose="text-to-speech", operations=("upload", "synthesize")
     )
     seal()
-    opened = open_session(app=story, grant_id=standing.id, operations=None, now=now - 2 * MINUTE).session
-    upload(app=story, session_id=opened.id, data=speech(3.5), ttl=None, now=now - MINUTE)
-    seal()
-    waiting = question(
-        story, now=now, purpose="voice-cloning", operations=("upload", "embed", "synthesize"), client_state="s-1"
+    opened = open_session(app=story, grant_id=standing.id, operations=None, now=now - 3 * MINUTE).session
+    recording = upload(app=story, session_id=opened.id, data=speech(3.5), ttl=None, now=now - 2 * MINUTE).artifact
+    spoken = make(opened, Kind.SYNTHESIS, of=[recording], mark=LABEL, duration_ms=6_000, now=now - MINUTE)
+    make(
+        opened,
+        Kind.SYNTHESIS,
+        custody=Custody.VAULT,
+        of=[recording, spoken],
+        mark=WATERMARK,
+        data=speech(2.0),
+        now=now - MINUTE,
     )
+    seal()
+    waiting = question(story, now=now, purpose="voice-cloning", operations=EVERYTHING, client_state="s-1")
     return Life(user, story, door, waiting, answered, refused, standing, once)
+
+
+@dataclass
+class Leaving:
+    """Two erasures of a life."""
+
+    done: object
+    """Certified."""
+    waiting: object
+    """One app has not confirmed, and is late."""
+
+
+def leave(life, now):
+    """Let the person be erased from two more apps: one confirms, one does not."""
+
+    def ask_out(name, *, at):
+        app = AppFactory(tenant=life.story.tenant, name=name)
+        token = question(app, now=at, operations=EVERYTHING)
+        grant = allow(token=token, user=life.user, choice="term", locale="en", now=at)
+        session = open_session(app=app, grant_id=grant.id, operations=None, now=at + MINUTE).session
+        recording = upload(app=app, session_id=session.id, data=speech(1.5), ttl=None, now=at + MINUTE).artifact
+        kept = make(session, Kind.SYNTHESIS, of=[recording], mark=WATERMARK, duration_ms=3_000, now=at + 2 * MINUTE)
+        (erasure,) = request_erasure.by_subject(user=life.user, app_id=app.id, now=at + 3 * MINUTE)
+        sweep(clock=lambda: at + 3 * MINUTE)
+        return erasure, kept
+
+    waiting, _ = ask_out("Karaoke Bar", at=now - timedelta(days=8))
+    done, kept = ask_out("Night Radio", at=now - 30 * MINUTE)
+    confirm(kept, now=now - 20 * MINUTE)
+    pursue(clock=lambda: now - 10 * MINUTE)
+    seal()
+    pursue(clock=lambda: now - 9 * MINUTE)
+    for erasure in (waiting, done):
+        erasure.refresh_from_db()
+    return Leaving(done, waiting)

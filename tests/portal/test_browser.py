@@ -1,14 +1,29 @@
 """What a person does, in a real browser: reads, signs in, answers, sees, stops, finds it recorded."""
 
+import io
 import re
+import threading
+import time
 
 import pytest
 from django.core import mail
+from django.core.management import call_command
+from django.utils import timezone
 
+from consent.allow import allow
+from consent.close_session import close_session
 from consent.models import Grant
+from consent.open_session import open_session
+from consent.withdraw import withdraw
+from portal.views import events
+from retention.models import Artifact, Custody, Kind
+from retention.pursue import pursue
+from retention.record import upload
+from retention.sweep import sweep
+from tests.conftest import speech
 from tests.factories import PASSWORD, UserFactory
 from tests.portal.conftest import DESKTOP, PHONE
-from tests.portal.scene import live, question
+from tests.portal.scene import EVERYTHING, LABEL, confirm, leave, live, make, question, seal
 
 pytestmark = pytest.mark.browser
 
@@ -16,7 +31,10 @@ LOOKS = (
     "e => ['color', 'backgroundColor', 'borderColor', 'fontWeight', 'fontSize'].map(k => getComputedStyle(e)[k]).join()"
 )
 # Names, addresses and units that a Chinese page may hold.
-FOREIGN = r"Storyteller|Front Door|Harbour Audio|Consonant|English|Cookie|UTC|kHz|docs|\S+@\S+|consonant\.local\S*|/\S+"
+FOREIGN = (
+    r"Storyteller|Front Door|Harbour Audio|Karaoke Bar|Night Radio|Consonant|English|Cookie|UTC|kHz|docs|\S+@\S+"
+    r"|consonant\.local\S*|/\S+|\bAI\b|\bGB \d+|C2PA|GDPR|make demo|manage\.py verify_certificate"
+)
 
 
 def english(text):
@@ -35,7 +53,7 @@ def sign_in(page, person):
 )
 def test_the_journey(window, now, size, script):
     life, speaker = live(now), UserFactory()
-    link = f"/consent/{question(life.story, now=now, ref='somebody-new', operations=('upload', 'embed'))}/"
+    link = f"/consent/{question(life.story, now=now, ref='somebody-new', operations=EVERYTHING)}/"
     page = window(size=size, java_script_enabled=script)
     page.goto(link)
     assert page.get_by_text("Please do not upload sensitive conversations.").is_visible()
@@ -49,19 +67,79 @@ def test_the_journey(window, now, size, script):
     assert len({answers.nth(n).evaluate(LOOKS) for n in range(3)}) == 1
     page.get_by_role("button", name="Allow for 30 days").click()
     assert page.get_by_role("heading", name="You allowed Storyteller").is_visible()
+    grant = Grant.objects.get(subject__user=speaker)
+
+    page.get_by_role("navigation").get_by_role("link", name="Now").click()
+    assert page.get_by_role("heading", name="Nobody is using your voice now").is_visible()
+    session = use(grant)
+    page.reload() if not script else None
+    page.get_by_role("heading", name="1 app is using your voice now").wait_for()
+    recording = upload(app=grant.app, session_id=session.id, data=speech(2.0), ttl=None, now=timezone.now()).artifact
+    voiceprint = make(session, Kind.EMBEDDING, custody=Custody.NONE, of=[recording], now=timezone.now())
+    spoken = make(session, Kind.SYNTHESIS, of=[voiceprint], mark=LABEL, duration_ms=1_000, now=timezone.now())
+
+    page.get_by_role("link", name="My records").click()
+    line = page.locator(".things > .thing")
+    assert [" ".join(title.split()) for title in line.locator("h3").all_inner_texts()] == [
+        "Recording, 2.0 seconds",
+        "Voiceprint",
+        "Speech in your voice, 1.0 seconds",
+    ]
+    assert line.locator(".thing .thing h3").inner_text() == "Speech in your voice, 1.0 seconds"
+    assert "Marked as AI-made: a label in the file (GB 45438), an audible rhythm" in line.inner_text()
+    assert "and 1 thing made from it" in line.inner_text(), "what was never stored has not to be erased"
+
     page.get_by_role("navigation").get_by_role("link", name="My apps").click()
     assert page.get_by_role("heading", name="Storyteller").is_visible()
     page.get_by_role("button", name="Stop").click()
     assert page.get_by_text("Stopped: Storyteller, voice cloning.").is_visible()
     assert page.get_by_role("button", name="Stop").count() == 0
-    assert Grant.objects.get(subject__user=speaker).state == "withdrawn"
+    grant.refresh_from_db()
+    assert grant.state == "withdrawn"
+    seal()
     page.get_by_role("link", name="My records").click()
     assert page.locator(".timeline h3").all_inner_texts() == [
         "You stopped Storyteller: voice cloning",
+        "Storyteller no longer uses your voice",
+        "Storyteller made speech in your voice",
+        "Storyteller computed a voiceprint of you",
+        "Storyteller recorded your voice",
+        "Storyteller began to use your voice",
         "You allowed Storyteller: voice cloning",
     ]
+
+    page.get_by_role("link", name="My rights").click()
+    page.get_by_role("link", name="Erase what it has").click()
+    page.get_by_role("heading", name="Erase what Storyteller has of you?").wait_for()
+    assert page.get_by_text("1 thing is kept by an app itself.").is_visible()
+    page.get_by_role("button", name="Erase what Storyteller has").click()
+    page.get_by_text("It has begun.").wait_for()
+    turn()
+    page.get_by_role("link", name="See where it stands now").click()
+    assert page.locator("[aria-current=step] h3").inner_text().startswith("Confirmed by the apps")
+    assert page.get_by_text("Waiting for 1 app.").is_visible()
+    assert page.get_by_role("link", name="Download the certificate").count() == 0
+    confirm(Artifact.objects.get(id=spoken.id), now=timezone.now())
+    turn()
+    turn()
+    page.reload()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the certificate").click()
+    said = io.StringIO()
+    call_command("verify_certificate", download.value.path(), stdout=said)
+    assert "error" not in said.getvalue()
+    page.get_by_role("link", name="My records").click()
+    assert [text for text in page.locator(".timeline h3").all_inner_texts() if "made" in text] == []
+
     page.get_by_role("button", name="Sign out").click()
     assert page.get_by_role("link", name="Create an account").is_visible()
+
+
+def turn():
+    """What the worker does in a second."""
+    sweep(clock=timezone.now)
+    pursue(clock=timezone.now)
+    seal()
 
 
 def test_one_switch_stops_all(window, now):
@@ -74,6 +152,130 @@ def test_one_switch_stops_all(window, now):
     assert page.get_by_role("heading", name="Nobody is using your voice now").is_visible()
     page.reload()
     assert "Stopped: 2" not in page.inner_text("main")
+
+
+def use(grant):
+    return open_session(app=grant.app, grant_id=grant.id, operations=None, now=timezone.now()).session
+
+
+def leave_alone(grant):
+    for session in grant.sessions.filter(closed_at=None):
+        close_session(app=grant.app, session_id=session.id, now=timezone.now())
+
+
+SECOND_USE = "Front Door began to use your voice"
+SEEN_AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"
+HIDDEN = "state => Object.defineProperty(document, 'hidden', {value: state, configurable: true})"
+FOCUS = "document.activeElement.id || document.activeElement.localName"
+
+
+def test_now_stays_as_it_is_now(window, now):
+    life = live(now)
+    page = window(user=life.user)
+    page.goto("/")
+    page.get_by_role("heading", name="1 app is using your voice now").wait_for()
+    page.focus("#stop-all")
+    took = []
+
+    def see(name, *, role="heading"):
+        start = time.monotonic()
+        page.get_by_role(role, name=name).wait_for(timeout=5_000)
+        took.append(time.monotonic() - start)
+
+    leave_alone(life.standing)
+    see("Nobody is using your voice now")
+    assert page.inner_text("#now-said") == "Storyteller no longer uses your voice"
+    assert page.evaluate(FOCUS) == "stop-all"
+    use(life.once)
+    see("1 app is using your voice now")
+    assert page.inner_text("#now-said") == SECOND_USE
+    use(life.standing)
+    see("2 apps are using your voice now")
+    assert page.locator("#now time").first.get_attribute("title").endswith(" UTC")
+    for grant in (life.once, life.standing):
+        withdraw(grant_id=grant.id, user=life.user, now=timezone.now())
+    see("Nobody is using your voice now")
+    assert page.get_by_role("button", name="Stop everything now").count() == 0
+    assert page.evaluate(FOCUS) == "h1", "what had the focus is gone; its place has it"
+    assert max(took) < 3, took
+    assert sorted(took)[1] < 1.6, took
+
+
+def test_the_measured_time_stays_shown(window, now):
+    life = live(now)
+    page = window(user=life.user)
+    page.goto("/")
+    page.get_by_role("button", name="Stop everything now").click()
+    page.get_by_text(re.compile(r"Stopped: 2 consents, in \d+\.\d{3} seconds")).wait_for()
+    token = question(life.story, now=timezone.now())
+    use(allow(token=token, user=life.user, choice="term", locale="en", now=timezone.now()))
+    page.get_by_role("heading", name="1 app is using your voice now").wait_for()
+    assert page.get_by_text(re.compile(r"Stopped: 2 consents, in")).is_visible()
+
+
+def test_where_there_is_no_room_the_page_asks(window, now, monkeypatch):
+    monkeypatch.setattr(events, "_room", threading.BoundedSemaphore(0))
+    life = live(now)
+    leave_alone(life.standing)
+    page = window(user=life.user)
+    with page.expect_response("**/now/card?shown=*") as asked:
+        page.goto("/")
+    assert asked.value.status == 204
+    use(life.standing)
+    page.get_by_role("heading", name="1 app is using your voice now").wait_for(timeout=6_000)
+
+
+def test_a_page_that_nobody_looks_at_rests(window, now):
+    life = live(now)
+    page = window(user=life.user)
+    page.goto("/")
+    page.evaluate(HIDDEN, True)
+    page.evaluate(SEEN_AGAIN)
+    leave_alone(life.standing)
+    page.wait_for_timeout(1_600)
+    assert page.get_by_role("heading", name="1 app is using your voice now").is_visible()
+    page.evaluate(HIDDEN, False)
+    page.evaluate(SEEN_AGAIN)
+    page.get_by_role("heading", name="Nobody is using your voice now").wait_for(timeout=1_500)
+
+
+def test_a_page_says_when_it_may_be_out_of_date(window, now):
+    life = live(now)
+    page = window(user=life.user)
+    page.goto("/")
+    lost = page.get_by_text("The service does not answer.")
+    assert not lost.is_visible()
+    page.context.set_offline(True)
+    page.evaluate(SEEN_AGAIN)
+    lost.wait_for()
+    page.context.set_offline(False)
+    leave_alone(life.standing)
+    page.get_by_role("heading", name="Nobody is using your voice now").wait_for(timeout=15_000)
+    lost.wait_for(state="hidden")
+    assert all("ERR_INTERNET_DISCONNECTED" in said for said in window.complaints)
+    window.complaints.clear()
+
+
+def test_signing_out_elsewhere_clears_the_page(window, now):
+    page = window(user=live(now).user)
+    page.goto("/")
+    other = page.context.new_page()
+    other.goto("/apps/")
+    other.get_by_role("button", name="Sign out").click()
+    other.close()
+    page.get_by_role("link", name="Create an account").wait_for(timeout=8_000)
+    assert all("403" in said for said in window.complaints)
+    window.complaints.clear()
+
+
+def test_without_script_the_page_says_when_it_was(window, now):
+    life = live(now)
+    page = window(user=life.user, java_script_enabled=False)
+    page.goto("/")
+    assert page.get_by_text(re.compile("As it was at .* UTC. Reload the page")).is_visible()
+    leave_alone(life.standing)
+    page.reload()
+    assert page.get_by_role("heading", name="Nobody is using your voice now").is_visible()
 
 
 def test_the_way_back_to_the_app(window, site, now):
@@ -118,8 +320,10 @@ def test_signing_up_on_the_way_to_an_answer(window, now):
 
 def test_a_chinese_page_is_chinese(window, now):
     life = live(now)
+    leaving = leave(life, now)
     pages = {
         None: [
+            "/tour/",
             "/",
             f"/consent/{life.open_link}/",
             "/accounts/login/",
@@ -130,6 +334,11 @@ def test_a_chinese_page_is_chinese(window, now):
             "/",
             "/apps/",
             "/records/",
+            "/rights/",
+            "/rights/erase/",
+            f"/rights/erase/{life.story.id}/",
+            f"/rights/erasures/{leaving.waiting.id}/",
+            f"/rights/erasures/{leaving.done.id}/",
             f"/consent/{life.open_link}/",
             f"/consent/{life.answered_link}/",
             f"/consent/{life.refused_link}/",
@@ -137,7 +346,7 @@ def test_a_chinese_page_is_chinese(window, now):
             "/accounts/password/change/",
             "/accounts/logout/",
         ],
-        UserFactory(): ["/", "/apps/", "/records/"],
+        UserFactory(): ["/", "/apps/", "/records/", "/rights/"],
     }
     for person, paths in pages.items():
         page = window(user=person, language="zh-hans")

@@ -4,6 +4,7 @@ Sizes, languages and colours go in pairs (the colours are the same tokens at eve
 CONSONANT_SHOTS=<folder> it does too, and photographs each page for people to look at.
 """
 
+import json
 import os
 import re
 from datetime import timedelta
@@ -14,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.factories import UserFactory
 from tests.portal.conftest import DESKTOP, PHONE
-from tests.portal.scene import live, question
+from tests.portal.scene import leave, live, question
 
 pytestmark = pytest.mark.browser
 
@@ -48,17 +49,42 @@ def look():
     assert findings == []
 
 
+TOUR = {
+    "at": "2026-11-21T08:00:00Z",
+    "steps": [
+        {"who": "app", "what": "asks for consent", "where": "/consent/x/"},
+        {"who": "speaker", "what": "allows it for the term", "where": "/apps/"},
+        {"who": "service", "what": "has destroyed the key 0.4 s after the deadline, then the bytes", "where": "worker"},
+        {
+            "who": "forger",
+            "what": f"rewrites history, and the log signed {'0123456789abcdef' * 8}",
+            "where": "file " + "x" * 90,
+        },
+    ],
+    "links": [
+        {"title": "My records", "what": "every entry about the speaker", "url": "/records/"},
+        {
+            "title": "Signed checkpoint",
+            "what": "the head of the public log",
+            "url": "/log/consonant.local/demo/checkpoint",
+        },
+    ],
+}
 VIEWS = {"phone-zh": (PHONE, "zh-hans"), "desktop-en": (DESKTOP, "en")}
 if ALL:
     VIEWS |= {"phone-en": (PHONE, "en"), "desktop-zh": (DESKTOP, "zh-hans")}
 
 
 @pytest.mark.parametrize(("size", "language"), VIEWS.values(), ids=VIEWS)
-def test_pages_of_a_stranger(window, look, now, size, language):
+def test_pages_of_a_stranger(window, look, now, settings, tmp_path, size, language):
     life = live(now)
+    settings.VAR = tmp_path
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "tour.json").write_text(json.dumps(TOUR))
     page = window(size=size, language=language)
     for name, path in {
         "welcome": "/",
+        "tour": "/tour/",
         "ask-stranger": f"/consent/{life.open_link}/",
         "login": f"/accounts/login/?next=/consent/{life.open_link}/",
         "signup": "/accounts/signup/",
@@ -103,6 +129,19 @@ def test_pages_of_a_person(window, look, now, size, language):
         for closed in page.query_selector_all("details:not([open]) > summary"):
             closed.click()
         look(page, name, size=size, language=language)
+    leaving = leave(life, now)
+    for name, path in {
+        "rights": "/rights/",
+        "erase-all": "/rights/erase/",
+        **({"erase-app": f"/rights/erase/{life.story.id}/"} if ALL else {}),
+        "erasure-waiting": f"/rights/erasures/{leaving.waiting.id}/",
+        "erasure-done": f"/rights/erasures/{leaving.done.id}/",
+    }.items():
+        page.goto(path)
+        look(page, name, size=size, language=language)
+    page.goto("/records/")
+    page.click(".thing .button.stop >> nth=0")
+    look(page, "records-erased", size=size, language=language)
     page.goto("/apps/")
     page.click(".button.stop >> nth=0")
     look(page, "apps-stopped", size=size, language=language)
@@ -114,7 +153,13 @@ def test_pages_of_a_person(window, look, now, size, language):
 @pytest.mark.parametrize(("size", "language"), VIEWS.values(), ids=VIEWS)
 def test_pages_with_nothing_on_them(window, look, site, size, language):
     page = window(user=UserFactory(), size=size, language=language)
-    for name, path in {"now-empty": "/", "apps-empty": "/apps/", "records-empty": "/records/"}.items():
+    for name, path in {
+        "now-empty": "/",
+        "apps-empty": "/apps/",
+        "records-empty": "/records/",
+        "rights-empty": "/rights/",
+        "tour-none": "/tour/",
+    }.items():
         page.goto(path)
         look(page, name, size=size, language=language)
 
@@ -139,7 +184,7 @@ def test_pages_of_trouble(window, look, now, monkeypatch, size, language):
     with page.expect_navigation():
         page.evaluate("document.querySelector('main form').submit()")
     look(page, "403-csrf", size=size, language=language)
-    monkeypatch.setattr("portal.views.live_sessions_of", None)
+    monkeypatch.setattr("portal.views.now.live_sessions_of", None)
     assert page.goto("/").status == 500
     look(page, "500", size=size, language=language)
     # The console says that these were not found, or not allowed, which is right, and nothing else.
@@ -159,7 +204,15 @@ def test_a_narrow_screen_and_large_letters(window, now):
     """320 px is also what a 1280 px window is at 400 % (WCAG 1.4.10)."""
     life = live(now)
     page = window(user=life.user, size={"width": 320, "height": 640})
-    for path in ("/", "/apps/", "/records/", f"/consent/{life.open_link}/", "/accounts/email/"):
+    for path in (
+        "/",
+        "/apps/",
+        "/records/",
+        "/rights/",
+        "/rights/erase/",
+        f"/consent/{life.open_link}/",
+        "/accounts/email/",
+    ):
         page.goto(path)
         assert page.evaluate(BEYOND) == 0, path
 

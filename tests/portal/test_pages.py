@@ -1,11 +1,13 @@
 """Each page in each of its states, as Django's own client gets it."""
 
+import json
 import re
 import uuid
 from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -16,10 +18,16 @@ from consent.queries import Record
 from consent.refuse import refuse
 from consent.terms import Refusal
 from consent.withdraw import withdraw
-from portal import views, words
-from retention.models import Artifact
+from portal import words
+from portal.views import now as now_view
+from portal.views import records as records_view
+from portal.words import entries
+from portal.words.erasures import held
+from retention.models import Artifact, Erasure
+from retention.queries import Holder
+from retention.sweep import sweep
 from tests.factories import AppFactory, UserFactory
-from tests.portal.scene import live, question
+from tests.portal.scene import leave, live, question
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +67,7 @@ def text_of(answer):
 # --- what holds for every page ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/apps/", "/records/"])
+@pytest.mark.parametrize("path", ["/", "/apps/", "/records/", "/rights/"])
 def test_pages_about_a_person_are_kept_by_no_cache(mine, path):
     page = mine.get(path)
     assert page.status_code == 200
@@ -71,8 +79,14 @@ def test_pages_about_a_person_are_kept_by_no_cache(mine, path):
     [
         ("get", "/apps/"),
         ("get", "/records/"),
+        ("get", "/rights/"),
+        ("get", "/rights/erase/"),
+        ("post", "/rights/erase/"),
+        ("get", f"/rights/erasures/{uuid.uuid4()}/"),
+        ("get", f"/rights/erasures/{uuid.uuid4()}/certificate"),
         ("post", "/stop-all/"),
         ("post", f"/apps/withdraw/{uuid.uuid4()}/"),
+        ("post", f"/records/erase/{uuid.uuid4()}/"),
     ],
 )
 def test_a_stranger_is_asked_to_sign_in(client, method, path):
@@ -87,6 +101,10 @@ def test_a_stranger_is_asked_to_sign_in(client, method, path):
         ("post", "/"),
         ("post", "/apps/"),
         ("post", "/records/"),
+        ("post", "/rights/"),
+        ("put", "/rights/erase/"),
+        ("get", f"/records/erase/{uuid.uuid4()}/"),
+        ("post", f"/rights/erasures/{uuid.uuid4()}/"),
         ("get", "/stop-all/"),
         ("put", "/consent/x/"),
         ("get", "/theme/"),
@@ -99,14 +117,21 @@ def test_no_other_method(mine, method, path):
 def test_every_change_needs_its_token(user, app, now):
     client = Client(enforce_csrf_checks=True)
     client.force_login(user)
-    for path in ("/stop-all/", f"/apps/withdraw/{uuid.uuid4()}/", f"/consent/{question(app, now=now)}/", "/theme/"):
+    for path in (
+        "/stop-all/",
+        f"/apps/withdraw/{uuid.uuid4()}/",
+        f"/records/erase/{uuid.uuid4()}/",
+        "/rights/erase/",
+        f"/consent/{question(app, now=now)}/",
+        "/theme/",
+    ):
         page = client.post(path)
         assert page.status_code == 403
         assert "This page was open too long" in text_of(page)
 
 
 def test_nothing_inline_and_nothing_from_elsewhere(mine, ask):
-    for path in ("/", "/apps/", "/records/", f"/consent/{ask()}/"):
+    for path in ("/", "/apps/", "/records/", "/rights/", "/tour/", f"/consent/{ask()}/"):
         page = mine.get(path)
         assert "'unsafe" not in page.headers["Content-Security-Policy"]
         text = page.content.decode()
@@ -397,7 +422,7 @@ def test_a_suspended_app(mine, consent, app):
 def test_no_records_yet(mine):
     text = text_of(mine.get("/records/"))
     assert "Nothing has happened yet." in text
-    assert "None. A recording appears here" in text
+    assert "Nothing. A recording appears here" in text
 
 
 def test_records(client, now):
@@ -410,11 +435,30 @@ def test_records(client, now):
         "A recording made by Storyteller became unreadable: its key was destroyed",
         "A recording made by Storyteller was deleted",
         "You did not allow Front Door: recognising you by voice",
-        "Storyteller tried to use your voice and was refused Why: you had stopped it",
+        "Storyteller tried to use your voice and was refused Why: your consent had been taken back",
         "Storyteller no longer uses your voice Why: the app closed it",
         "… waiting to be sealed",
-        "Storyteller, 3.5 seconds Stored, encrypted, until",
-        "Storyteller, 4.2 seconds Destroyed at",
+        "Storyteller computed a voiceprint of you made from 1 earlier thing never stored, gone by",
+        (
+            "Storyteller made speech in your voice 2.5 seconds made from 1 earlier thing "
+            "Marked as AI-made: a label in the file (GB 45438), an audible rhythm kept by the app, to be destroyed by"
+        ),
+        "A voiceprint made by Storyteller is over with its session: it was never stored",
+        "Reported too late: Storyteller made speech in your voice",
+        (
+            "Without permission: Storyteller made speech in your voice Why: your consent had been taken back "
+            "It has to be destroyed at once."
+        ),
+        "Storyteller was asked to destroy what it keeps: speech in your voice it has until",
+        "Storyteller confirmed that it has destroyed this: speech in your voice gone since",
+        "Recording, 3.5 seconds Kept here, encrypted, until",
+        "Recording, 4.2 seconds Destroyed at",
+        "Voiceprint Never stored. It was in memory only, and its session is over.",
+        "Speech in your voice, 1.2 seconds Reported only after the session in which you allowed it had ended.",
+        "Speech in your voice, 0.8 seconds Made without your permission. It has to be destroyed at once.",
+        "Speech in your voice, 6.0 seconds Kept by Storyteller, until",
+        "Also made from: Speech in your voice, 6.0 seconds (",
+        "Erase and 2 things made from it",
     ):
         assert sentence in text
     assert re.search(r"✓ in the signed log, no\. \d+ Proof of entry no\. \d+", text)
@@ -430,7 +474,7 @@ def test_records_of_others_are_not_there(mine, consent):
 
 
 def test_older_records(mine, user, app, now, monkeypatch):
-    monkeypatch.setattr(views, "RECORDS_A_PAGE", 4)
+    monkeypatch.setattr(records_view, "RECORDS_A_PAGE", 4)
     for minute in range(5):
         at = now - timedelta(minutes=minute)
         grant = allow(token=question(app, now=at), user=user, choice="term", locale="en", now=at)
@@ -453,7 +497,7 @@ def test_a_page_of_records_that_is_none(mine, before):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({}, "Stored, encrypted, until"),
+        ({}, "Kept here, encrypted, until"),
         ({"expires_at": timezone.now() - timedelta(hours=1)}, "Being destroyed now."),
         ({"state": Artifact.State.ERASING}, "Being destroyed now."),
         ({"state": Artifact.State.SHREDDED, "key_destroyed_at": timezone.now()}, "Unreadable since"),
@@ -467,18 +511,308 @@ def test_what_became_of_a_recording(mine, api, consent, clip, changes, sentence)
     assert sentence in text_of(mine.get("/records/"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"custody": "app"}, "Kept by Voice app"),
+        ({"custody": "app", "expires_at": timezone.now()}, "which is being asked to destroy it."),
+        (
+            {"custody": "app", "state": Artifact.State.ERASING, "erase_requested_at": timezone.now()},
+            "to destroy it, and has not confirmed yet.",
+        ),
+        ({"custody": "app", "state": Artifact.State.ERASED, "erased_at": timezone.now()}, "that it is destroyed."),
+        ({"custody": "none"}, "Never stored: in memory only, until its session ends."),
+        ({"custody": "none", "state": Artifact.State.ERASED}, "Never stored. It was in memory only"),
+        ({"marking": "c2pa"}, "Marked as AI-made: signed data in the file (C2PA)"),
+        ({"kind": "hologram", "duration_ms": None}, "hologram"),
+    ],
+)
+def test_where_a_thing_is(mine, api, consent, clip, changes, sentence):
+    session = api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"]
+    api.upload(session, clip)
+    Artifact.objects.update(**changes)
+    assert sentence in text_of(mine.get("/records/"))
+
+
+def test_what_is_gone_is_put_away(client, now):
+    life = live(now)
+    client.force_login(life.user)
+    page = client.get("/records/").content.decode()
+    assert "What is gone" not in page
+    Artifact.objects.exclude(state=Artifact.State.ERASED).update(state=Artifact.State.ERASED, erased_at=now)
+    page = client.get("/records/").content.decode()
+    assert page.index("Nothing of it is left.") < page.index("What is gone") < page.index("Recording, 4.2")
+    assert "/records/erase/" not in page
+
+
+def test_only_the_newest_things_are_shown(client, now, monkeypatch):
+    monkeypatch.setattr(records_view, "THINGS_SHOWN", 2)
+    life = live(now)
+    client.force_login(life.user)
+    text = text_of(client.get("/records/"))
+    assert "Older things are left out here." in text
+    assert "Also made from: Recording, 3.5 seconds (" in text, "what it was made from is told though it is not shown"
+
+
+# --- erasing one thing --------------------------------------------------------------------------------------------
+
+
+def test_erasing_one_thing_takes_what_was_made_from_it(client, now):
+    life = live(now)
+    client.force_login(life.user)
+    recording = Artifact.objects.get(kind="upload", state="active")
+    assert client.post(f"/records/erase/{recording.id}/").url == "/records/"
+    assert "Being erased, with all that was made from it." in text_of(client.get("/records/"))
+    sweep(clock=timezone.now)
+    recording.refresh_from_db()
+    assert recording.state == "erased"
+    assert sorted(recording.children.values_list("custody", "state")) == [("app", "erasing"), ("vault", "erased")]
+    assert "A recording made by Storyteller is to go before its time with 2 things made from it" in text_of(
+        client.get("/records/")
+    )
+    client.post(f"/records/erase/{recording.id}/")
+    assert "This had gone already." in text_of(client.get("/records/"))
+
+
+def test_nobody_elses_thing_can_be_erased(mine, now):
+    live(now)
+    thing = Artifact.objects.get(kind="upload", state="active")
+    assert mine.post(f"/records/erase/{thing.id}/").status_code == 404
+    assert mine.post(f"/records/erase/{uuid.uuid4()}/").status_code == 404
+    before = thing.expires_at
+    thing.refresh_from_db()
+    assert thing.expires_at == before
+
+
+# --- rights -------------------------------------------------------------------------------------------------------
+
+
+def test_no_rights_to_use_yet(mine):
+    text = text_of(mine.get("/rights/"))
+    assert "No app knows you, so there is nothing to erase." in text
+    assert "None. An erasure appears here with each step" in text
+    for path in ("/rights/erase/", f"/rights/erase/{uuid.uuid4()}/"):
+        for ask in (mine.get, mine.post):
+            assert ask(path).url == "/rights/"
+            assert "There is nothing here that could be erased." in text_of(mine.get("/rights/"))
+
+
+def test_first_it_says_what_goes_and_what_stays(client, now):
+    life = live(now)
+    client.force_login(life.user)
+    assert text_of(client.get("/rights/")).count("Erase what it has") == 2
+    text = text_of(client.get("/rights/erase/"))
+    for sentence in (
+        "The 2 consents that stand end at once",
+        "2 things kept here are destroyed within seconds",
+        "4 things are kept by apps themselves. The app is told to destroy what it keeps, and has 7 days to confirm.",
+        "for 6 months, under a key of its own",
+        "This cannot be undone",
+        "It concerns: Front Door, Storyteller",
+    ):
+        assert sentence in text
+    text = text_of(client.get(f"/rights/erase/{life.door.id}/"))
+    assert "The 1 consent that stands ends at once" in text
+    assert "Nothing made of your voice is kept here at this moment." in text
+    assert "What other apps have of you." in text
+    assert "It concerns" not in text
+    assert not Erasure.objects.exists(), "looking asks for nothing"
+
+
+def test_erasing_everything(client, now):
+    life = live(now)
+    client.force_login(life.user)
+    answer = client.post("/rights/erase/")
+    erasure = Erasure.objects.get()
+    assert answer.url == f"/rights/erasures/{erasure.id}/"
+    assert not Grant.objects.filter(state="given").exists()
+    text = text_of(client.get(answer.url))
+    assert "It has begun. From now on none of it can be used." in text
+    assert "Everything in the log of Harbour Audio Being destroyed" in text
+    assert "things kept here are gone" in text
+    assert client.post("/rights/erase/").url == "/rights/", "a second press finds nothing left"
+    assert Erasure.objects.count() == 1
+    assert "Everything in the log of Harbour Audio Being destroyed" in text_of(client.get("/rights/"))
+    assert client.get("/rights/erase/").url == "/rights/"
+
+
+def test_erasing_one_app_leaves_the_other(client, now):
+    life = live(now)
+    client.force_login(life.user)
+    client.post(f"/rights/erase/{life.story.id}/")
+    assert [grant.app for grant in Grant.objects.filter(state="given")] == [life.door]
+    page = text_of(client.get("/rights/"))
+    assert "Front Door Erase what it has" in page
+    assert "What Storyteller has of you Being destroyed" in page
+
+
+def test_erasures_in_two_logs_are_followed_from_the_list(client, now, consent):
+    life = live(now)
+    consent(who=life.user)
+    client.force_login(life.user)
+    assert client.post("/rights/erase/").url == "/rights/"
+    assert text_of(client.get("/rights/")).count("Being destroyed") == 2
+
+
+def test_following_an_erasure(client, now):
+    life = live(now)
+    leaving = leave(life, now)
+    client.force_login(life.user)
+    text = text_of(client.get(f"/rights/erasures/{leaving.waiting.id}/"))
+    for sentence in (
+        "What Karaoke Bar has of you Overdue: waiting for apps",
+        "1 of 1 thing kept here is gone: first its key, then its bytes. The last went at",
+        "Confirmed by the apps (under way) Waiting for 1 app. Overdue since",
+        "Certificate signed (to come)",
+        "Kept here for Karaoke Bar 1 of 1 thing gone Gone since",
+        "Kept by Karaoke Bar 0 of 1 thing gone Asked at",
+        "Not delivered: without a hook, the app sees it when it asks.",
+        "Overdue: it had until",
+        "See where it stands now",
+    ):
+        assert sentence in text
+    assert "Download" not in text
+    text = text_of(client.get(f"/rights/erasures/{leaving.done.id}/"))
+    for sentence in (
+        "What Night Radio has of you Done, with a certificate",
+        "Every app has confirmed.",
+        "Nobody can read any more what was done.",
+        "Certificate signed (done) Signed at",
+        "Kept by Night Radio 1 of 1 thing gone",
+        "Download the certificate",
+        "manage.py verify_certificate",
+        "Keep it well: our copy, and this page, are deleted on",
+    ):
+        assert sentence in text
+    assert "See where it stands now" not in text
+    assert "Overdue: waiting for apps" in text_of(client.get("/rights/"))
+    Erasure.objects.filter(id=leaving.waiting.id).update(state="completed", keys_destroyed_at=now)
+    text = text_of(client.get(f"/rights/erasures/{leaving.waiting.id}/"))
+    assert "Not every app confirmed in time; the certificate says so." in text
+    assert "Overdue: it had until" in text
+
+
+def test_the_certificate(client, now, tmp_path):
+    life = live(now)
+    leaving = leave(life, now)
+    client.force_login(life.user)
+    answer = client.get(f"/rights/erasures/{leaving.done.id}/certificate")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="erasure-{leaving.done.id}.json"'
+    assert "no-store" in answer.headers["Cache-Control"]
+    (tmp_path / "certificate.json").write_bytes(answer.content)
+    call_command("verify_certificate", tmp_path / "certificate.json")
+    assert client.get(f"/rights/erasures/{leaving.waiting.id}/certificate").status_code == 404
+
+
+def test_nobody_elses_erasure_is_there(client, mine, now):
+    leaving = leave(live(now), now)
+    for erasure in (leaving.done, leaving.waiting):
+        for path in (f"/rights/erasures/{erasure.id}/", f"/rights/erasures/{erasure.id}/certificate"):
+            assert mine.get(path).status_code == 404
+    assert "Your erasures None." in text_of(mine.get("/rights/"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "summary", "current"),
+    [
+        ({"state": "approved"}, "Being destroyed", "Destroyed here"),
+        ({"state": "dispatching"}, "Being destroyed", "Destroyed here"),
+        ({"state": "failed"}, "Being destroyed", "Destroyed here"),
+        ({"state": "awaiting_acks"}, "Waiting for apps to confirm", "Confirmed by the apps"),
+        ({"state": "verifying"}, "Being destroyed", "Your records made unreadable"),
+        ({"state": "completed"}, "Done; the certificate is being made", "Your records made unreadable"),
+        (
+            {"state": "completed", "keys_destroyed_at": timezone.now()},
+            "Done; the certificate is being made",
+            "Certificate signed",
+        ),
+        ({"asked_by": "app:x"}, "Being destroyed", "Destroyed here"),
+    ],
+)
+def test_where_an_erasure_stands(mine, api, consent, clip, changes, summary, current):
+    session = api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"]
+    api.upload(session, clip)
+    api.delete("/v1/voice/consent/user-1")
+    Erasure.objects.update(**changes)
+    page = mine.get(f"/rights/erasures/{Erasure.objects.get().id}/")
+    assert summary in text_of(page)
+    assert re.search(r'aria-current="step">\s*<h3>\s*([^<]+?)\s*<', page.content.decode())[1] == current
+    assert "The app asked for it at" in text_of(page)
+    assert "The app had your data erased on" in text_of(mine.get("/apps/"))
+    assert "had your data erased, which ended your consent" in text_of(mine.get("/records/"))
+
+
+def test_an_erasure_of_nothing(mine, consent, user):
+    grant = consent()
+    mine.post("/rights/erase/")
+    text = text_of(mine.get(f"/rights/erasures/{Erasure.objects.get(bindings=grant.binding).id}/"))
+    assert "Nothing was kept here." in text
+    assert "No app keeps anything itself." in text
+    assert "Nobody: nothing had been made of your voice." in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"asked_at": None}, "About to be asked."),
+        ({}, "Not confirmed yet; it has until"),
+        ({"delivered_at": timezone.now()}, "The app took the message at"),
+        ({"delivery_failed": True}, "The message could not be delivered."),
+        ({"overdue": True}, "Overdue: it had until"),
+        ({"gone": 1, "acknowledged_at": timezone.now()}, "Confirmed at"),
+    ],
+)
+def test_what_a_holder_did(app, now, changes, line):
+    holder = Holder(
+        **{
+            "app": app,
+            "custody": "app",
+            "total": 1,
+            "gone": 0,
+            "asked_at": now,
+            "delivered_at": None,
+            "delivery_failed": False,
+            "acknowledged_at": None,
+            "overdue": False,
+        }
+        | changes
+    )
+    told = held(holder, Erasure(acks_due_at=now))
+    assert any(line in each for each in told.lines)
+    assert told.tone == ("yes" if holder.gone else "stopped" if holder.overdue else "")
+
+
 def test_every_refusal_and_every_kind_has_words(now):
     from consent import terms
 
     known = {value.reason for value in vars(terms).values() if isinstance(value, Refusal)}
     known |= {refusal.reason for refusal in terms._BY_STATE.values()}
-    assert known - {"consent_unknown"} <= set(words._REFUSALS)
+    assert known - {"consent_unknown"} <= set(entries._REFUSALS)
     odd = Record(uuid.uuid4(), "log", None, now, "something.new", {}, None, sealed=False)
-    assert words.tell(odd).sentence == "something.new"
+    assert entries.tell(odd).sentence == "something.new"
     seen = Record(uuid.uuid4(), "log", None, now, "access.viewed", {}, None, sealed=False)
-    assert words.tell(seen).sentence == "A compliance officer looked at a record about you"
+    assert entries.tell(seen).sentence == "A compliance officer looked at a record about you"
+    gone = entries.tell(
+        Record(
+            uuid.uuid4(),
+            "log",
+            None,
+            now,
+            "artifact.erase_acknowledged",
+            {"artifact_kind": "synthesis", "outcome": "not_found", "deleted_at": now.isoformat(), "signed": True},
+            None,
+            sealed=False,
+        )
+    )
+    assert gone.sentence == "An app confirmed that it no longer has this: speech in your voice"
+    assert gone.details[1] == "the confirmation is signed"
+    late = entries.tell(
+        Record(uuid.uuid4(), "log", None, now, "erasure.escalated", {"unacknowledged": 2}, None, sealed=False)
+    )
+    assert late.sentence == "An erasure is overdue: 2 things are not confirmed by their apps"
     for kind in ("consent.expired", "consent.exhausted"):
-        told = words.tell(
+        told = entries.tell(
             Record(uuid.uuid4(), "log", None, now, kind, {"purpose": "voice-cloning"}, None, sealed=False)
         )
         assert "An app" in told.sentence
@@ -498,6 +832,106 @@ def test_terms(span, said):
     assert words.term(span) == said
 
 
+# --- the tour -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def note(settings, tmp_path):
+    """Where the tour leaves its note."""
+    settings.VAR = tmp_path
+    (tmp_path / "demo").mkdir()
+    return tmp_path / "demo" / "tour.json"
+
+
+def test_no_tour_yet(client, note):
+    assert "make demo" in text_of(client.get("/tour/"))
+    assert 'href="/tour/"' not in client.get("/").content.decode()
+
+
+def test_the_tour(client, note):
+    note.write_text(
+        json.dumps(
+            {
+                "at": "2026-11-21T08:00:00Z",
+                "steps": [
+                    {"who": "speaker", "what": "allows it <b>once</b>", "where": "http://testserver/apps/"},
+                    {"who": "app", "what": "records", "where": "https://elsewhere.test/"},
+                    {"who": "log", "what": "seals", "where": 7},
+                ],
+                "links": [
+                    {"title": "An entry's proof", "url": "/api/v1/entries/x/proof?a=1", "what": "as JSON"},
+                    {"title": "Elsewhere", "url": "//elsewhere.test/x", "what": ""},
+                ],
+            }
+        )
+    )
+    page = client.get("/tour/")
+    text = page.content.decode()
+    assert "allows it &lt;b&gt;once&lt;/b&gt;" in text
+    assert re.findall(r'<a (?:class="mono" )?href="([^"]+)"', text[text.index("<main") : text.index("</main")]) == [
+        "/api/v1/entries/x/proof?a=1",
+        "/apps/",
+    ]
+    assert "https://elsewhere.test/" in text_of(page), "told, and not linked"
+    assert client.get("/").content.decode().count('href="/tour/"') == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "//elsewhere.test/",
+        "https://elsewhere.test/",
+        "http://testserver//elsewhere.test/",
+        "/\\elsewhere.test/",
+        "apps/",
+        "",
+        None,
+        ["/"],
+        "/" + "x" * 600,
+    ],
+)
+def test_a_tour_leads_nowhere_else(client, note, url):
+    note.write_text(json.dumps({"steps": [], "links": [{"title": "A way out", "url": url}]}))
+    text = text_of(client.get("/tour/"))
+    assert "The tour left no addresses." in text
+    assert "A way out" not in text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        json.dumps({"steps": [{"what": "x" * 400}] * 1000}).encode(),
+    ],
+    ids=["empty", "cut", "list", "bytes", "deep", "long"],
+)
+def test_a_note_that_cannot_be_read_is_none(client, note, said):
+    note.write_bytes(said)
+    assert "No tour has been taken yet" in text_of(client.get("/tour/"))
+
+
+@pytest.mark.parametrize(
+    "said", [{"steps": 7, "links": {}, "at": "2026-99-99T00:00:00Z"}, {"steps": ["x", None]}, {"at": 5}, {}]
+)
+def test_a_note_that_tells_little(client, note, said):
+    note.write_text(json.dumps(said))
+    text = text_of(client.get("/tour/"))
+    assert "What it made is still there" in text
+    assert "The tour wrote down no steps." in text
+
+
+def test_no_tour_but_on_a_developers_machine(client, note, settings):
+    note.write_text("{}")
+    settings.LOCAL = False
+    assert client.get("/tour/").status_code == 404
+    assert "/tour/" not in client.get("/").content.decode()
+
+
 # --- errors, language, theme ------------------------------------------------------------------------------------------
 
 
@@ -512,7 +946,7 @@ def test_our_own_mistake(client, monkeypatch):
     def broken(*_args, **_kwargs):
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(views, "render", broken)
+    monkeypatch.setattr(now_view, "render", broken)
     client.raise_request_exception = False
     page = client.get("/")
     assert page.status_code == 500
