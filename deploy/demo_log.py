@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -19,12 +20,18 @@ from ledger.note import Verifier
 from ledger.verify import Finding, verify_log
 
 
-def verifier_of(client: httpx.Client, origin: str) -> tuple[Verifier, str]:
-    """Return the key and the address of the log `origin`, as the service publishes them."""
+def published(client: httpx.Client, origin: str) -> Any:
+    """Return what the service publishes of the log `origin`: its key, the key of its certificates, its address."""
     for log in expect(client.get("/.well-known/consonant.json"), 200).json()["logs"]:
         if log["origin"] == origin:
-            return Verifier.from_vkey(log["vkey"]), log["url"]
+            return log
     raise Unexpected(f"The service publishes no log called {origin}")
+
+
+def verifier_of(client: httpx.Client, origin: str) -> tuple[Verifier, str]:
+    """Return the key and the address of the log `origin`, as the service publishes them."""
+    log = published(client, origin)
+    return Verifier.from_vkey(log["vkey"]), log["url"]
 
 
 class Copy:

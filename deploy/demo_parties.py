@@ -1,21 +1,23 @@
-"""The two parties of the demonstration: the app, with its credentials, and the speaker, with a browser's cookies.
+"""The parties of the demonstration: the app, with its credentials, and the people, each with a browser's cookies.
 
-Both speak HTTP to the running service and to nothing else, and take no answer for granted: `Unexpected` says in one sentence
+They speak HTTP to the running service and to nothing else, and take no answer for granted: `Unexpected` says in one sentence
 what came instead. Nothing is tried twice here.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from standardwebhooks.webhooks import Webhook
 
 from deploy.demo_pages import NoSuchForm, Page
 
-SCOPES = "consent record"
+SCOPES = "consent record hooks"
 OPERATIONS = ("upload", "embed", "synthesize")
 
 
@@ -58,7 +60,7 @@ def expect(response: httpx.Response, status: int) -> httpx.Response:
     if response.status_code != status:
         said = response.text[:200] if kind.startswith(("application/problem+json", "text/plain")) else kind
         raise Unexpected(f"{request} must answer {status} and answered {response.status_code} ({said})")
-    is_api = response.request.url.path.startswith("/api/")
+    is_api = response.request.url.path.startswith(("/api/", "/v1/"))
     if is_api and status >= httpx.codes.BAD_REQUEST and not kind.startswith("application/problem+json"):
         raise Unexpected(f"{request} answered {status} with {kind or 'no type'}, which is no problem document")
     return response
@@ -109,10 +111,21 @@ class App:
         """Ask to use the voice now; the answer may be a refusal."""
         return self.http.post("/api/v1/sessions", json={"grant": grant})
 
-    def upload(self, session: str, audio: bytes, *, ttl: str = "") -> httpx.Response:
-        """Upload a recording in a session; the answer may be a refusal."""
+    def upload(self, session: str, audio: bytes, *, ttl: str = "", key: str = "") -> httpx.Response:
+        """Upload a recording in a session, under an Idempotency-Key or none; the answer may be a refusal."""
         form = {"session": session, **({"ttl": ttl} if ttl else {})}
-        return self.http.post("/api/v1/uploads", data=form, files={"audio": ("clip.wav", audio, "audio/wav")})
+        files = {"audio": ("clip.wav", audio, "audio/wav")}
+        return self.http.post("/api/v1/uploads", data=form, files=files, headers=_once(key))
+
+    def record(self, kind: str, session: str, *, key: str = "", **facts: Any) -> httpx.Response:
+        """Record what was made in a session: `embeddings` or `syntheses`."""
+        return self.http.post(f"/api/v1/{kind}", json={"session": session, **facts}, headers=_once(key))
+
+    def record_with(self, kind: str, session: str, content: bytes, **facts: Any) -> httpx.Response:
+        """Record what was made in a session, and leave its bytes with the vault: a form, in which objects are JSON."""
+        form = {name: json.dumps(value) if isinstance(value, dict | list) else value for name, value in facts.items()}
+        files = {"content": ("speech.wav", content, "audio/wav")}
+        return self.http.post(f"/api/v1/{kind}", data={"session": session, "custody": "vault", **form}, files=files)
 
     def artifact(self, artifact: str) -> Any:
         """Return where an artifact stands."""
@@ -127,6 +140,34 @@ class App:
         prefer = {"Prefer": f"wait={wait}"}
         proof = expect(self.http.get(f"/api/v1/entries/{ref}/proof", headers=prefer), 200).text
         return expect(self.http.get(f"/api/v1/entries/{ref}"), 200).json(), proof
+
+    def subscribe(self, event: str, target_url: str) -> Any:
+        """Ask to be told of an event; return the subscription with its secret."""
+        return expect(self.http.post("/api/v1/hooks", json={"event": event, "target_url": target_url}), 201).json()
+
+    def unsubscribe(self, hook: str) -> None:
+        """Be told no more."""
+        expect(self.http.delete(f"/api/v1/hooks/{hook}"), 204)
+
+    def acknowledge(self, artifact: str, *, secret: str) -> Any:
+        """Say that what the app held is deleted, signed with its hook's secret (Standard Webhooks)."""
+        now = datetime.now(UTC)
+        signature = Webhook(secret).sign(artifact, now, f"deleted.{int(now.timestamp())}")
+        said = {"outcome": "deleted", "deleted_at": now.isoformat(), "signed_at": now.isoformat()}
+        path = f"/api/v1/artifacts/{artifact}/erasure-acks"
+        return expect(self.http.post(path, json={**said, "signature": signature}), 200).json()
+
+    def erase(self, user: str) -> Any:
+        """Withdraw all that a user of the app gave it, and have all that was made of them erased."""
+        return expect(self.http.delete(f"/v1/voice/consent/{user}"), 202).json()
+
+    def erasure(self, erasure: str) -> Any:
+        """Return where an erasure stands."""
+        return expect(self.http.get(f"/api/v1/erasures/{erasure}"), 200).json()
+
+    def certificate(self, erasure: str) -> bytes:
+        """Return an erasure's certificate, as it is signed."""
+        return expect(self.http.get(f"/api/v1/erasures/{erasure}/certificate"), 200).content
 
 
 class Speaker:
@@ -185,3 +226,7 @@ class Speaker:
 
 def _is_login(response: httpx.Response) -> bool:
     return urlsplit(str(response.url)).path.startswith("/accounts/login/")
+
+
+def _once(key: str) -> Mapping[str, str]:
+    return {"Idempotency-Key": key} if key else {}

@@ -1,9 +1,11 @@
 """One running service for all of these tests."""
 
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -30,11 +32,24 @@ def clips():
     return {path.stem: path.read_bytes() for path in sorted((PROJECT / "deploy" / "clips").glob("*.wav"))}
 
 
-@pytest.fixture(scope="session")
-def demo(stack):
-    """One run of `make demo`: its lines and its seconds."""
+class Run(NamedTuple):
+    """One run of `make demo`."""
+
+    said: str
+    seconds: float
+    page: str
+
+
+def run_demo(stack, page):
+    """Run `make demo`, recorded on a page."""
     began = time.monotonic()
-    command = [sys.executable, "-m", "deploy.demo"]
+    command = [sys.executable, "-m", "deploy.demo", "--record", str(page)]
     done = subprocess.run(command, cwd=PROJECT, env=stack.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout, time.monotonic() - began
+    stack.secrets |= set(re.findall(r"visitor-\w+", done.stdout)) | set(re.findall(r"/consent/([\w-]+)/", done.stdout))
+    return Run(done.stdout, time.monotonic() - began, page.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def demo(stack, tmp_path_factory):
+    return run_demo(stack, tmp_path_factory.mktemp("demo") / "tour.md")

@@ -24,9 +24,24 @@ from deploy.place import find_postgres
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120.0
 ORPHAN_GRACE_SECONDS = 5
-SERVICE_MADE = ("artifact.key_destroyed", "artifact.erased", "session.closed", "consent.expired", "consent.exhausted")
+SERVICE_MADE = (
+    "artifact.key_destroyed",
+    "artifact.erased",
+    "artifact.erase_requested",
+    "artifact.lapsed",
+    "session.closed",
+    "consent.expired",
+    "consent.exhausted",
+)
 """Kinds of entries that time alone makes."""
-VOLATILE = {"django_session", "ledger_pending", "ledger_entry", "ledger_checkpoint", "ledger_opening"}
+VOLATILE = {
+    "django_session",
+    "hooks_delivery",
+    "ledger_pending",
+    "ledger_entry",
+    "ledger_checkpoint",
+    "ledger_opening",
+}
 
 
 def until(condition: Callable[[], object], *, within: float, what: str) -> None:
@@ -38,7 +53,7 @@ def until(condition: Callable[[], object], *, within: float, what: str) -> None:
 
 
 class PatientTransport(httpx.BaseTransport):
-    """Tries again while the service is away: on errors of the connection and on 5xx, as a good client of it would."""
+    """Tries again while the service is away or says when: on errors of the connection and on 5xx, as a good client of it would."""
 
     def __init__(self, within: float = 30.0) -> None:
         self._inner = httpx.HTTPTransport(trust_env=False)
@@ -50,7 +65,8 @@ class PatientTransport(httpx.BaseTransport):
         while True:
             with contextlib.suppress(httpx.TransportError):
                 response = self._inner.handle_request(request)
-                if response.status_code < 500 or time.monotonic() > deadline:
+                later = response.status_code >= 500 or "Retry-After" in response.headers
+                if not later or time.monotonic() > deadline:
                     return response
                 response.read()
                 response.close()
@@ -68,7 +84,7 @@ class RecordingApp(App):
         super().__init__(client, login)
         self._secrets = secrets
 
-    def authenticate(self, scope: str = "consent record") -> None:
+    def authenticate(self, scope: str = "consent record hooks") -> None:
         super().authenticate(scope)
         self._secrets.add(self.token)
 
@@ -76,6 +92,24 @@ class RecordingApp(App):
         asked = super().ask(subject_ref, **words)
         self._secrets |= {subject_ref, asked["url"].rstrip("/").rsplit("/", 1)[-1]}
         return asked
+
+    def upload(self, session: str, audio: bytes, *, ttl: str = "", key: str = ""):
+        self._secrets |= {key} - {""}
+        return super().upload(session, audio, ttl=ttl, key=key)
+
+    def record(self, kind: str, session: str, *, key: str = "", **facts):
+        mark = facts.get("mark", {})
+        said = {value for value in mark.values() if isinstance(value, str)} - {
+            mark.get("kind"),
+            mark.get("audible_label"),
+        }
+        self._secrets |= {key, *said} - {""}
+        return super().record(kind, session, key=key, **facts)
+
+    def subscribe(self, event: str, target_url: str):
+        made = super().subscribe(event, target_url)
+        self._secrets |= {made["secret"], made["secret"].removeprefix("whsec_").rstrip("=")}
+        return made
 
 
 class Stack:

@@ -1,25 +1,16 @@
 """A dump of the database and the programs' logs after the tour: what may not stand there does not."""
 
-import base64
 import hashlib
-import json
 import re
 import secrets
+from dataclasses import dataclass
 
 import pytest
 
+from deploy.demo_hooks import Receiver
 from keyring.seal import unseal
-
-
-def writings(value: bytes) -> set[str]:
-    """How bytes can stand in a text: as they are, in hex (bytea too), in base64."""
-    written = {
-        value.hex(),
-        base64.b64encode(value).decode().rstrip("="),
-        base64.urlsafe_b64encode(value).decode().rstrip("="),
-    }
-    text = value.decode(errors="replace").strip()
-    return written | ({text} if text.isprintable() and len(text) >= 8 else set())
+from tests.stack.service import until
+from tests.stack.words import secret_words, writings
 
 
 def tables_of(dump: str) -> dict[str, str]:
@@ -27,11 +18,61 @@ def tables_of(dump: str) -> dict[str, str]:
     return dict(re.findall(r"^COPY public\.\"?(\w+)\"? .*?;\n(.*?)^\\\.$", dump, re.DOTALL | re.MULTILINE))
 
 
+@dataclass
+class Forgotten:
+    """What the database held of somebody who was erased, and no longer may."""
+
+    reference: bytes
+    sealed: list[bytes]
+    keys: set[str]
+    subject: str
+
+
 @pytest.fixture(scope="module")
-def dump(stack, demo, clips):
-    """The database after the demo, a tour with an upload that still lives, and whatever the other tests did."""
-    said, _ = demo
-    stack.secrets |= set(re.findall(r"visitor-\w+", said)) | set(re.findall(r"/consent/([\w-]+)/", said))
+def forgotten(stack, clips):
+    """Everything an app can say of a person, once; then the person is erased by the bank's address, and certified."""
+    login = stack.create_app("Forgetful Booth", "forgetful")
+    app, speaker, receiver = stack.app(login), stack.speaker(), Receiver()
+    receiver.trust(app.subscribe("artifact.erase_requested", receiver.url)["secret"])
+    user = f"guest-{secrets.token_hex(8)}"
+    asked = app.ask(user)
+    speaker.answer(asked["url"], "term")
+    session = app.open_session(app.answer(asked["id"])["grant"]["id"]).json()["id"]
+    taken = app.upload(session, clips["rms-1"], key=secrets.token_urlsafe(16)).json()
+    marks = (
+        {"kind": "watermark", "watermark_id": f"wm-{secrets.token_hex(8)}"},
+        {"kind": "c2pa", "manifest_digest": f"sha256:{secrets.token_hex(32)}"},
+    )
+    for mark in marks:
+        facts = {"custody": "app", "mark": mark, "derived_from": [taken["id"]]}
+        made = app.record("syntheses", session, key=secrets.token_urlsafe(16), **facts).json()
+        assert made["standing"] == "permitted"
+    ((subject, reference, key),) = stack.sql(
+        "SELECT g.subject_id, b.reference, b.key_name FROM consent_binding b"
+        " JOIN consent_grant g ON g.binding_id = b.id WHERE g.request_id = %s",
+        asked["id"],
+    )
+    sealed = [found for (found,) in stack.sql("SELECT sealed FROM ledger_opening WHERE holder = %s", key)]
+    assert len(sealed) >= 4
+    before = stack.dump()
+    assert reference.hex() in before
+    assert all(each.hex() in before for each in sealed)
+    assert {key} <= set(stack.keys())
+    erasure = app.erase(user)["id"]
+    for (artifact,) in stack.sql(
+        "SELECT id FROM retention_artifact WHERE subject_id = %s AND custody = 'app'", subject
+    ):
+        receiver.take(str(artifact), within=20)
+        app.acknowledge(str(artifact), secret=receiver.secret)
+    until(lambda: app.erasure(erasure)["state"] == "certified", within=20, what="it is certified")
+    app.unsubscribe(app.http.get("/api/v1/hooks").json()[0]["id"])
+    receiver.close()
+    return Forgotten(reference, sealed, {key, f"subject:{subject}", f"custody:{subject}"}, str(subject))
+
+
+@pytest.fixture(scope="module")
+def dump(stack, demo, forgotten, clips):
+    """The database after the demo, a person's erasure, a tour with an upload that still lives, and whatever the other tests did."""
     app, speaker = stack.app(), stack.speaker()
     asked = app.ask(f"guest-{secrets.token_hex(8)}")
     speaker.answer(asked["url"], "term")
@@ -50,7 +91,7 @@ def logs(stack, dump):
 @pytest.fixture(scope="module")
 def people(stack):
     logins = stack.service().logins
-    return {who: logins[who] for who in ("speaker", "officer")}
+    return {who: logins[who] for who in ("speaker", "actor", "officer")}
 
 
 def test_the_dump_is_whole_and_what_is_there_is_found(stack, dump, people):
@@ -73,10 +114,20 @@ def test_no_name_that_an_app_gives_its_user(stack, dump):
         assert not [word for value in (ref.encode(), *digests) for word in writings(value) if word in dump]
 
 
-def test_no_token_of_a_link_or_an_app(stack, dump):
+def test_no_token_no_hooks_secret_no_idempotency_key_and_no_mark(stack, dump):
     tokens = {value for value in stack.secrets if not value.startswith(("guest-", "visitor-"))}
-    assert len(tokens) >= 4
+    for kind in ("whsec_", "wm-", "sha256:"):
+        assert any(value.startswith(kind) for value in tokens)
+    assert len(tokens) >= 12
     assert [token for token in tokens if any(word in dump for word in writings(token.encode()))] == []
+
+
+def test_an_erased_persons_openings_and_tie_are_gone(stack, dump, forgotten):
+    assert forgotten.reference.hex() not in dump
+    assert not [each for each in forgotten.sealed if each.hex() in dump]
+    assert not forgotten.keys & set(stack.keys())
+    assert stack.sql("SELECT user_id FROM consent_subject WHERE id = %s", forgotten.subject) == [(None,)]
+    assert forgotten.subject not in tables_of(dump)["ledger_opening"].replace(f"evidence:{forgotten.subject}", "")
 
 
 def test_no_digest_of_a_voice(dump, clips):
@@ -114,20 +165,6 @@ def test_no_key_material(stack, dump):
         plain = unseal(kek, wrapped, context=name.encode())
         found += [name for word in (*writings(wrapped), *writings(plain)) if word in dump]
     assert found == []
-
-
-def secret_words(stack) -> dict[str, bytes]:
-    """What the secrets' files hold; of the logins, what is secret."""
-    words = {}
-    for path in (stack.var / "secrets").iterdir():
-        if path.name == "demo.json":
-            for who, login in json.loads(path.read_text()).items():
-                words |= {
-                    f"{who} {name}": text.encode() for name, text in login.items() if name not in {"email", "client_id"}
-                }
-        else:
-            words[path.name] = path.read_bytes()
-    return words
 
 
 def test_no_secret(stack, dump):
