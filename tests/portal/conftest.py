@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils.translation import reloader
 
 from deploy.steps import compile_messages
+from portal.views import events
 
 CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
@@ -33,6 +34,11 @@ def _no_tries_yet():
 
 
 class Quiet(WSGIRequestHandler):
+    """Says nothing, and lets a stream look at its socket as gunicorn does."""
+
+    def get_environ(self):
+        return super().get_environ() | {"gunicorn.socket": self.connection}
+
     def log_message(self, format, *args):  # noqa: A002
         pass
 
@@ -54,17 +60,22 @@ class Site:
 
 
 @pytest.fixture
-def site(browser, committed):
+def site(browser, committed, monkeypatch):
+    monkeypatch.setattr(events, "LOOK_SECONDS", 0.2)  # so that a stream ends soon after its page
     server = ThreadedWSGIServer(("127.0.0.1", 0), Quiet)
     server.set_app(get_wsgi_application())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
+    room = events._room
     try:
         yield Site(server)
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+        # A stream that outlived its test would look into the next one's database.
+        assert all(room.acquire(timeout=5) for _ in range(events.STREAMS))
+        room.release(events.STREAMS)
 
 
 @pytest.fixture(scope="module")

@@ -169,7 +169,8 @@ HIDDEN = "state => Object.defineProperty(document, 'hidden', {value: state, conf
 FOCUS = "document.activeElement.id || document.activeElement.localName"
 
 
-def test_now_stays_as_it_is_now(window, now):
+def test_now_stays_as_it_is_now(window, now, monkeypatch):
+    monkeypatch.setattr(events, "LOOK_SECONDS", 1.0)  # as it runs
     life = live(now)
     page = window(user=life.user)
     page.goto("/")

@@ -16,6 +16,7 @@ from standardwebhooks.webhooks import Webhook
 from deploy.demo_hooks import Receiver
 from tests.stack.service import until
 
+NOBODY = "0190a1b2-0000-7000-8000-000000000000"
 PROBLEM = "application/problem+json"
 
 
@@ -84,24 +85,24 @@ def artifact(app, session, clips):
 
 CALLS = [
     ("POST", "/api/v1/consent-requests"),
-    ("GET", f"/api/v1/consent-requests/{uuid.uuid4()}"),
+    ("GET", f"/api/v1/consent-requests/{NOBODY}"),
     ("POST", "/api/v1/sessions"),
-    ("DELETE", f"/api/v1/sessions/{uuid.uuid4()}"),
+    ("DELETE", f"/api/v1/sessions/{NOBODY}"),
     ("POST", "/api/v1/uploads"),
-    ("GET", f"/api/v1/artifacts/{uuid.uuid4()}"),
-    ("GET", f"/api/v1/artifacts/{uuid.uuid4()}/content"),
-    ("DELETE", f"/api/v1/artifacts/{uuid.uuid4()}"),
-    ("POST", f"/api/v1/artifacts/{uuid.uuid4()}/erasure-acks"),
+    ("GET", f"/api/v1/artifacts/{NOBODY}"),
+    ("GET", f"/api/v1/artifacts/{NOBODY}/content"),
+    ("DELETE", f"/api/v1/artifacts/{NOBODY}"),
+    ("POST", f"/api/v1/artifacts/{NOBODY}/erasure-acks"),
     ("POST", "/api/v1/embeddings"),
     ("POST", "/api/v1/syntheses"),
     ("POST", "/api/v1/erasures"),
-    ("GET", f"/api/v1/erasures/{uuid.uuid4()}"),
-    ("GET", f"/api/v1/erasures/{uuid.uuid4()}/certificate"),
+    ("GET", f"/api/v1/erasures/{NOBODY}"),
+    ("GET", f"/api/v1/erasures/{NOBODY}/certificate"),
     ("DELETE", "/v1/voice/consent/guest-1"),
     ("GET", "/api/v1/hooks"),
     ("POST", "/api/v1/hooks"),
-    ("GET", f"/api/v1/hooks/{uuid.uuid4()}"),
-    ("DELETE", f"/api/v1/hooks/{uuid.uuid4()}"),
+    ("GET", f"/api/v1/hooks/{NOBODY}"),
+    ("DELETE", f"/api/v1/hooks/{NOBODY}"),
 ]
 
 
@@ -315,7 +316,7 @@ def test_a_body_that_is_no_json(stack, app, body, kind, status):
         is_problem(app.http.post("/api/v1/consent-requests", content=body, headers={"Content-Type": kind}), status)
 
 
-@pytest.mark.parametrize("body", [[], {}, {"grant": "x"}, {"grant": None}, {"grant": [str(uuid.uuid4())]}], ids=str)
+@pytest.mark.parametrize("body", [[], {}, {"grant": "x"}, {"grant": None}, {"grant": [NOBODY]}], ids=str)
 def test_a_session_request_of_an_unknown_shape(stack, app, body):
     with stack.unchanged():
         is_problem(app.http.post("/api/v1/sessions", json=body), 422)
