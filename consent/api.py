@@ -58,7 +58,9 @@ class DurationField(serializers.Field[timedelta, str, str, Any]):
 class AskSerializer(StrictSerializer):
     """What an app says when it asks."""
 
-    subject_ref = Text(max_length=200, help_text="The app's name for its user; kept as an HMAC only.")
+    subject_ref = Text(
+        max_length=200, trim_whitespace=False, help_text="The app's name for its user; kept as an HMAC only."
+    )
     purpose = serializers.SlugField(help_text="One that the app declared.")
     operations = serializers.ListField(child=serializers.ChoiceField(_OPERATIONS), min_length=1, max_length=4)
     term = DurationField(help_text="How long the consent shall stand, at most P366D.")

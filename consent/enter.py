@@ -11,6 +11,7 @@ from typing import Any
 
 from accounts.models import Tenant
 from consent.models import Binding, ConsentRequest, Grant, Subject
+from keyring.errors import KeyGone
 from keyring.keys import store
 from ledger.append import About, append
 from zkp.tag import day_tag, derive, mark, subject_salt
@@ -48,19 +49,27 @@ def enter(  # noqa: PLR0913
 def enter_for_grant(*, grant: Grant, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
     """Append an entry about what happened under a grant: its ids come with it, and the app's tie to the person seals it.
 
-    What is told of a person who has been forgotten is entered about no person: nobody can say any more who it was.
+    What is told of a person who has been forgotten, or is being forgotten at this moment, is entered about no person: nobody can say any
+    more who it was.
+
+    Raises:
+        keyring.errors.KeyGone: A key is lost, and no erasure has taken it.
     """
     payload = {**grant.record(), **payload}
-    if grant.binding.reference is None:
+    try:
+        return enter(
+            subject=grant.subject,
+            kind=kind,
+            actor=actor,
+            payload=payload,
+            now=now,
+            holder=grant.binding.key_name,
+        )
+    except KeyGone:
+        # Asked anew: the row in hand may be from before the erasure.
+        if not Binding.objects.filter(id=grant.binding_id, closed_at__isnull=False).exists():
+            raise
         return enter_for_tenant(tenant=grant.subject.tenant, kind=kind, actor=actor, payload=payload, now=now)
-    return enter(
-        subject=grant.subject,
-        kind=kind,
-        actor=actor,
-        payload=payload,
-        now=now,
-        holder=grant.binding.key_name,
-    )
 
 
 def enter_for_tenant(*, tenant: Tenant, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:

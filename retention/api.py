@@ -190,7 +190,7 @@ class AcknowledgementSerializer(StrictSerializer):
 class ErasureAskedSerializer(StrictSerializer):
     """Whom to erase."""
 
-    subject_ref = Text(max_length=200)
+    subject_ref = Text(max_length=200, trim_whitespace=False)
 
 
 class HolderSerializer(serializers.Serializer[Any]):

@@ -13,5 +13,5 @@ urlpatterns = [
     path("api/v1/erasures", api.Erasures.as_view(), name="erasures"),
     path("api/v1/erasures/<uuid:erasure_id>", api.ErasureDetail.as_view(), name="erasure"),
     path("api/v1/erasures/<uuid:erasure_id>/certificate", api.ErasureCertificate.as_view(), name="certificate"),
-    path("v1/voice/consent/<str:user_id>", api.VoiceConsent.as_view(), name="voice_consent"),
+    path("v1/voice/consent/<path:user_id>", api.VoiceConsent.as_view(), name="voice_consent"),
 ]

@@ -3,6 +3,7 @@
 import json
 import uuid
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.utils import timezone
@@ -305,6 +306,33 @@ def test_what_is_told_of_someone_forgotten_is_entered_about_nobody(api, app, kep
     made = api.post("/api/v1/embeddings", {"session": str(session), "dimensions": 192})
     assert (made.status_code, made.json()["standing"]) == (201, "unpermitted")
     assert Opening.objects.get(ref=made.json()["entry"]).holder == app.tenant.key_name
+
+
+def test_what_is_told_while_the_keys_go_is_not_lost(api, app, kept, monkeypatch):
+    """Between the keys' destruction and the rows' that name them."""
+    session = Artifact.objects.get(id=kept).session_id
+    erase(api)
+    acknowledged(api, kept)
+    sweeping.sweep(clock=timezone.now)
+    real, told = certify.forget, []
+
+    def forget(**words):
+        told.append(api.post("/api/v1/embeddings", {"session": str(session), "dimensions": 192}))
+        real(**words)
+
+    monkeypatch.setattr(certify, "forget", forget)
+    pursue.pursue(clock=timezone.now)
+    assert (told[0].status_code, told[0].json()["standing"]) == (201, "unpermitted")
+    assert Opening.objects.get(ref=told[0].json()["entry"]).holder == app.tenant.key_name
+
+
+@pytest.mark.parametrize("name", ["a/b", " blanks ", "%2F", "张三"])
+def test_whatever_an_app_calls_its_user(api, app, user, name):
+    asked = api.ask(subject_ref=name).json()
+    token = asked["url"].rstrip("/").rpartition("/")[2]
+    allow(token=token, user=user, choice="term", locale="en", now=timezone.now())
+    assert erase(api, quote(name, safe="")).status_code == 202
+    assert Grant.objects.get().state == "withdrawn"
 
 
 def test_our_copy_goes_after_a_week_and_the_evidence_in_its_time(api, user, kept):
