@@ -43,8 +43,8 @@ def lapse(*, now: datetime) -> int:
             )
             if request is None:
                 continue  # answered a moment ago
-            request.state = ConsentRequest.State.EXPIRED
-            request.save(update_fields=["state"])
+            expired = ConsentRequest.objects.filter(id=request_id)
+            expired.update(state=ConsentRequest.State.EXPIRED, reference=None, return_url="", client_state="")
             enter_request(request=request, kind="consent.request_expired", actor="service", now=now)
         ended += 1
     return ended

@@ -4,6 +4,7 @@
 waits for it and then finds its grant, so that nothing given before is left standing and nothing given after is taken.
 """
 
+import os
 from collections.abc import Collection
 from datetime import datetime
 
@@ -45,16 +46,28 @@ def is_last(*, subject: Subject, bindings: Collection[Binding]) -> bool:
     return subject.retired_at is not None and not others.exclude(reference=None).exists()
 
 
-def forget(*, subject: Subject, bindings: Collection[Binding], evidence_until: datetime | None) -> None:
-    """Cut the ties from apps' users to the subject; with `evidence_until`, also from the subject to the person.
+def forget(
+    *, subject: Subject, bindings: Collection[Binding], evidence_until: datetime | None, now: datetime
+) -> Subject:
+    """Cut the ties from apps' users to the subject; with `evidence_until`, also from the subject to the person, else the ties' rows.
 
-    What an app's requests say of their user goes too. The proof of consent is kept until `evidence_until`.
+    What an app's requests say of their user goes too. The proof of consent is kept until `evidence_until`. Returns the subject, nobody's
+    by now, whose the rows are.
     """
     for binding in bindings:
         asked = ConsentRequest.objects.filter(app=binding.app_id, reference=binding.reference)
         # One that was open when the tie was closed belongs to what came after.
         past = Q(grant__binding=binding) | Q(grant=None, answered_at__lte=binding.closed_at) | Q(state="expired")
         asked.filter(past).update(reference=None, return_url="", client_state="")
-    Binding.objects.filter(id__in=[binding.id for binding in bindings]).update(reference=None)
+    closed = Binding.objects.filter(id__in=[binding.id for binding in bindings])
+    closed.update(reference=None)
     if evidence_until is not None:
         Subject.objects.filter(id=subject.id).update(user=None, evidence_until=evidence_until)
+        return subject
+    # Other ties still lead to the person, so these rows become a stranger's: one without a key, and of no point on the curve.
+    stranger = Subject.objects.create(
+        tenant_id=subject.tenant_id, public_key=os.urandom(48), created_at=now, retired_at=now
+    )
+    Grant.objects.filter(binding__in=closed).update(subject=stranger)
+    closed.update(subject=stranger)
+    return stranger

@@ -156,8 +156,10 @@ def _settle(claim: _Claim, outcome: _Outcome, *, now: datetime) -> None:
         mine.update(last_status=outcome.status, last_error=outcome.error, leased_until=None, **changes)
         if outcome.error and outcome.status is None:
             Subscription.objects.filter(id=subscription.id).update(not_before=now + LEFT_ALONE)
-        if outcome.status == _GONE:
-            end(subscription=subscription, actor="service", reason="gone", now=now)
+    if (
+        outcome.status == _GONE
+    ):  # by itself, for it destroys the secret: a crash before it, and the next delivery is answered 410 too
+        end(subscription=subscription, actor="service", reason="gone", now=now)
     if outcome.error:
         log.warning("hook_not_delivered", delivery=str(claim.delivery.id), error=outcome.error, tries=claim.tries)
 
@@ -169,6 +171,8 @@ def tidy(*, now: datetime) -> None:
         ledger.errors.Behind: The database is older than what was published: its missing rows prove nothing.
     """
     refuse_if_any_is_behind()
+    pending = Delivery.objects.filter(state=Delivery.State.PENDING, subscription__state=Subscription.State.ENDED)
+    pending.update(state=Delivery.State.DEAD, last_error="unsubscribed")
     Delivery.objects.exclude(state=Delivery.State.PENDING).filter(created_at__lt=now - KEPT_FOR).delete()
     for names in store().older_than(now - SECRET_GRACE, prefix=KEY_PREFIX):
         ids = {uuid.UUID(name.removeprefix(KEY_PREFIX)) for name in names}

@@ -33,7 +33,8 @@ def replay(*, delivery_id: uuid.UUID, officer: str, now: datetime) -> bool:
         if delivery.state == Delivery.State.PENDING or subscription.state != Subscription.State.ACTIVE:
             return False
         delivery.state, delivery.tries, delivery.next_try_at = Delivery.State.PENDING, 0, now
-        delivery.save(update_fields=["state", "tries", "next_try_at"])
+        delivery.delivered_at = None
+        delivery.save(update_fields=["state", "tries", "next_try_at", "delivered_at"])
         wake("hooks.deliver")
         append(
             origin=subscription.app.tenant.origin,

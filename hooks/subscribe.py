@@ -103,7 +103,7 @@ def _challenge(target_url: str, secret: str, *, now: datetime) -> None:
             said = answer.json()
     except TargetRefused:
         raise
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RecursionError):
         raise ChallengeFailed from None
     same = isinstance(said, dict) and said.get("challenge") == word
     if not answer.is_success or not same:

@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import App
+from keyring.errors import KeyGone
 from ledger.errors import IdempotencyKeyInvalid
 from ledger.reserve import keep, take
 
@@ -62,7 +63,10 @@ def once(post: Callable[..., Response]) -> Callable[..., Response]:
                 entered = getattr(error, "entered", False)
             if response.status_code < 300 or entered:
                 holder = getattr(request, "holder", None) or app.tenant.key_name
-                keep(taken=taken, answer=_pack(response), holder=holder, now=timezone.now())
+                try:
+                    keep(taken=taken, answer=_pack(response), holder=holder, now=timezone.now())
+                except KeyGone:  # of somebody who is being forgotten: what happened is kept all the same
+                    keep(taken=taken, answer=_pack(response), holder=app.tenant.key_name, now=timezone.now())
             else:
                 transaction.set_rollback(True)
         return response

@@ -156,7 +156,8 @@ def verify(data: bytes, *, issuer: note.Verifier, log: note.Verifier) -> list[Fi
     sentence = (
         f"{len(body['artifacts']) - len(waiting)} artifacts gone and {len(waiting)} unconfirmed, as {body['log']} states in "
         f"{len(body['entries'])} entries; asked {body['requested_at']}, done {body['completed_at']}. "
-        f"By the issuer's word: keys of the openings destroyed {body['keys_destroyed_at']}"
+        f"By the issuer's word: keys of the openings destroyed {body['keys_destroyed_at']}, in no backup by "
+        f"{body['unrecoverable_from_backups_by']}"
     )
     told = f"{len(waiting)} artifacts of which no app has said that they are gone, {min(waiting, default='')} first"
     warnings = [Finding("warning", "artifact.unconfirmed", told)] if waiting else []
@@ -298,6 +299,8 @@ def _verify_erasure(body: dict[str, Any], entries: Mapping[str, _Entry]) -> Iter
             yield _error("erasure.unproven", f"no entry {kind} names this erasure")
         elif _text(found[0].leaf.at) != body[key]:
             yield _error("erasure.times", f"{kind} was at another time")
+        elif kind == "erasure.completed" and found[0].payload.get("scope") != body["scope"]:
+            yield _error("certificate.scope", "the log says that the erasure was of another scope")
         elif kind == "erasure.completed" and found[0].payload.get("artifacts") != sorted(
             each["artifact"] for each in body["artifacts"]
         ):

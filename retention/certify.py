@@ -6,7 +6,7 @@ The functions are steps of `retention.pursue`, which says what a crash between t
 import base64
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,7 +28,6 @@ from retention import certificate
 from retention.erasure_machine import State
 from retention.errors import CertificateBroken, CertificateGone
 from retention.models import Artifact, Custody, Erasure
-from retention.queries import scope_of
 
 EVIDENCE_KEPT = timedelta(days=183)
 """The longest that proof of consent and the log of labels must be kept: six months."""
@@ -38,18 +37,21 @@ COPY_KEPT = timedelta(days=7)
 _ABOUT_ARTIFACTS = ("artifact.", "use.late", "use.unpermitted")
 
 
-def complete(*, erasure: Erasure, now: datetime) -> None:
+def complete(*, erasure: Erasure, artifacts: Sequence[Artifact], now: datetime) -> None:
     """Enter that the erasure is done, and seal what the certificate will need; in the transaction that moves the state, under its lock.
 
-    The key comes before the row that it seals.
+    `artifacts` are those that were found gone, locked, so that no acknowledgement comes between. The key comes before the row that it
+    seals.
     """
-    # Locked, so that no acknowledgement comes between what is listed and the entries that are collected.
-    artifacts = list(scope_of(erasure).select_for_update(of=("self",)).order_by("recorded_at", "id"))
     ref = enter(
         subject=erasure.subject,
         kind="erasure.completed",
         actor="service",
-        payload={"erasure": str(erasure.id), "artifacts": sorted(str(artifact.id) for artifact in artifacts)},
+        payload={
+            "erasure": str(erasure.id),
+            "scope": _scope(erasure),
+            "artifacts": sorted(str(artifact.id) for artifact in artifacts),
+        },
         now=now,
     )
     openings = _openings(erasure, {str(artifact.id) for artifact in artifacts}, completed=ref)
@@ -94,6 +96,10 @@ def _openings(erasure: Erasure, artifacts: set[str], *, completed: uuid.UUID) ->
     return found
 
 
+def _scope(erasure: Erasure) -> str:
+    return "app" if erasure.app_id else "everything"
+
+
 def _how(artifact: Artifact) -> str:
     if artifact.custody == Custody.APP:
         return "acknowledged" if artifact.state == Artifact.State.ERASED else "unconfirmed"
@@ -106,22 +112,27 @@ def _gone_at(artifact: Artifact) -> datetime | None:
 
 def shred(*, erasure_id: uuid.UUID, clock: Callable[[], datetime]) -> None:
     """Destroy the keys of all that was entered, synced; then delete the openings, the kept answers, and the ties to the person."""
-    erasure = Erasure.objects.select_related("subject").get(id=erasure_id, state=State.COMPLETED)
+    erasure = Erasure.objects.get(id=erasure_id, state=State.COMPLETED)
     bindings = list(erasure.bindings.all())
     own = {binding.key_name for binding in bindings}
     others = Binding.objects.filter(key_name__in=own).exclude(id__in=[binding.id for binding in bindings])
     names = own - set(others.exclude(reference=None).values_list("key_name", flat=True))
-    last = is_last(subject=erasure.subject, bindings=bindings)
-    if last:
-        names |= {erasure.subject.key_name, erasure.subject.custody_name}
-    store().destroy(names)
-    now = clock()
     with transaction.atomic():
+        # Of two erasures that end together one sees that it is the last; the keys go before the rows, and both again if this is repeated.
+        subject = Subject.objects.select_for_update(no_key=True).get(id=erasure.subject_id)
+        last = is_last(subject=subject, bindings=bindings)
+        names = names | {subject.key_name, subject.custody_name} if last else names - {subject.key_name}
+        store().destroy(names)
+        now = clock()
         if not Erasure.objects.filter(id=erasure_id, keys_destroyed_at=None).update(keys_destroyed_at=now):
             return  # another worker has done it
         Opening.objects.filter(holder__in=names).delete()
         reserve.forget(holders=names)
-        forget(subject=erasure.subject, bindings=bindings, evidence_until=now + EVIDENCE_KEPT if last else None)
+        stranger = forget(
+            subject=subject, bindings=bindings, evidence_until=now + EVIDENCE_KEPT if last else None, now=now
+        )
+        Artifact.objects.filter(grant__binding__in=bindings).update(subject=stranger)
+        Erasure.objects.filter(id=erasure_id).update(subject=stranger)
 
 
 def sign_off(*, erasure_id: uuid.UUID, now: datetime) -> bool:
@@ -180,7 +191,7 @@ def _body(erasure: Erasure, draft: dict[str, Any], *, now: datetime) -> dict[str
         "issuer": certificate.issuer_of(origin),
         "log": origin,
         "erasure": str(erasure.id),
-        "scope": "app" if erasure.app_id else "everything",
+        "scope": _scope(erasure),
         "requested_at": _time(erasure.requested_at),
         "completed_at": _time(erasure.completed_at),
         "keys_destroyed_at": _time(destroyed),
@@ -230,7 +241,7 @@ def drop_old(*, now: datetime) -> None:
     """Destroy our copies of certificates that are a week old, and with them who it was."""
     for erasure in Erasure.objects.filter(certificate_until__lte=now, sealed__isnull=False):
         store().destroy([erasure.key_name])
-        Erasure.objects.filter(id=erasure.id).update(sealed=None, user=None)
+        Erasure.objects.filter(id=erasure.id).update(sealed=None, user=None, reference=None)
 
 
 def drop_evidence(*, now: datetime) -> None:

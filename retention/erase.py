@@ -56,7 +56,9 @@ def carry_out(*, ids: Collection[uuid.UUID], clock: Callable[[], datetime]) -> N
 def bring_along(*, acts: Collection[uuid.UUID], now: datetime) -> None:
     """Make due what was made together with something that goes now, in the transaction that takes it out: no crash parts them."""
     together = Artifact.objects.filter(act__in=acts, state=Artifact.State.ACTIVE, expires_at__gt=now)
-    together.exclude(custody=Custody.NONE).update(expires_at=now)
+    # Whoever holds one of them locked is taking it out already; to wait for each other would be a deadlock.
+    free = together.exclude(custody=Custody.NONE).select_for_update(skip_locked=True).values_list("id", flat=True)
+    Artifact.objects.filter(id__in=list(free)).update(expires_at=now)
 
 
 def lapse(*, artifact_id: uuid.UUID, now: datetime) -> None:

@@ -48,6 +48,6 @@ def path(state: State, *, ours_gone: bool, theirs_gone: bool, acks_overdue: bool
         State.DISPATCHING: State.AWAITING_ACKS if ours_gone else state,
         State.AWAITING_ACKS: State.VERIFYING if answered else State.ESCALATED if acks_overdue else state,
         State.ESCALATED: State.AWAITING_ACKS if answered else state,
-        State.VERIFYING: State.COMPLETED if ours_gone else State.FAILED,
+        State.VERIFYING: State.COMPLETED if ours_gone and answered else State.FAILED,
     }
     return following.get(state, state)

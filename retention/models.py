@@ -147,6 +147,8 @@ class Erasure(models.Model):
     app = models.ForeignKey(App, on_delete=models.PROTECT, null=True, related_name="erasures")
     """None: everything."""
     bindings = models.ManyToManyField(Binding, related_name="erasures")
+    reference = models.BinaryField(max_length=32, null=True)
+    """The app's user, where the app asked: asking again finds it, until the certificate goes."""
     asked_by = models.CharField(max_length=60)
     state = models.CharField(max_length=20, choices=[(s.value, s.value) for s in State], default=State.APPROVED)
     requested_at = models.DateTimeField()

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
+from django.db.models import Case, When
 
 import vault.blobs
 from consent.enter import enter
@@ -32,9 +33,10 @@ def pursue(*, clock: Callable[[], datetime]) -> None:
         ledger.errors.Behind: The database is older than what was published: its missing rows prove nothing.
     """
     refuse_if_any_is_behind()
-    is_open = Erasure.objects.exclude(state=State.CERTIFIED)
-    # A random part of a long list, so that some which cannot be finished do not stand in the way of the rest.
-    for erasure_id in is_open.order_by("?").values_list("id", flat=True)[:BATCH]:
+    waiting = Case(When(state__in=[State.AWAITING_ACKS, State.ESCALATED], then=1), default=0)
+    # Of a long list those that wait for apps come last, else at random, so that none stands in the way of the rest.
+    is_open = Erasure.objects.exclude(state=State.CERTIFIED).order_by(waiting, "?")
+    for erasure_id in is_open.values_list("id", flat=True)[:BATCH]:
         try:
             while _step(erasure_id, clock):
                 pass
@@ -46,7 +48,7 @@ def pursue(*, clock: Callable[[], datetime]) -> None:
 
 def _step(erasure_id: uuid.UUID, clock: Callable[[], datetime]) -> bool:
     """Take one step; say whether another may follow."""
-    erasure = Erasure.objects.get(id=erasure_id)
+    erasure = Erasure.objects.defer("sealed").get(id=erasure_id)
     if erasure.state == State.CERTIFIED:
         return False
     if erasure.state == State.COMPLETED:
@@ -70,12 +72,13 @@ def _move(erasure_id: uuid.UUID, *, now: datetime) -> bool:
             return False  # another worker has it
         if erasure.state == State.VERIFYING:
             _look_again(erasure)
-        left = scope_of(erasure).exclude(state=Artifact.State.ERASED)
+        # What is recorded from here on comes after what is completed here.
+        scope = list(scope_of(erasure).select_for_update(of=("self",)).order_by("recorded_at", "id"))
+        left = [artifact for artifact in scope if artifact.state != Artifact.State.ERASED]
         state = path(
             State(erasure.state),
-            ours_gone=not left.exclude(custody=Custody.APP).exists()
-            and not left.filter(state=Artifact.State.ACTIVE).exists(),
-            theirs_gone=not left.filter(custody=Custody.APP).exists(),
+            ours_gone=not any(each.custody != Custody.APP or each.state == Artifact.State.ACTIVE for each in left),
+            theirs_gone=not left,
             acks_overdue=now >= erasure.acks_due_at,
             out_of_time=now >= erasure.due_at,
         )
@@ -88,14 +91,14 @@ def _move(erasure_id: uuid.UUID, *, now: datetime) -> bool:
             erasure.escalated_at = now
         if state == State.COMPLETED:
             erasure.completed_at = now
-            certify.complete(erasure=erasure, now=now)
+            certify.complete(erasure=erasure, artifacts=scope, now=now)
         erasure.save()
         if state == State.ESCALATED:
             enter(
                 subject=erasure.subject,
                 kind="erasure.escalated",
                 actor="service",
-                payload={"erasure": str(erasure.id), "unacknowledged": left.count()},
+                payload={"erasure": str(erasure.id), "unacknowledged": len(left)},
                 now=now,
             )
     return True

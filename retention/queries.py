@@ -66,7 +66,12 @@ def scope_of(erasure: Erasure) -> QuerySet[Artifact]:
 
 def erasures_of(*, user: User) -> QuerySet[Erasure]:
     """Return the erasures a person asked for or that were asked for them, newest first."""
-    return Erasure.objects.select_related("app", "subject__tenant").filter(user=user).order_by("-requested_at")
+    return (
+        Erasure.objects.select_related("app", "subject__tenant")
+        .defer("sealed")
+        .filter(user=user)
+        .order_by("-requested_at")
+    )
 
 
 @dataclass(frozen=True)

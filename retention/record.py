@@ -142,7 +142,7 @@ def made(  # noqa: PLR0913
     if data is not None and kind == Kind.SYNTHESIS:
         audio = inspect(data, longest_seconds=rule.longest_seconds, lowest_rate=rule.lowest_rate)
         facts = Facts(audio.duration_ms, audio.sample_rate, facts.dimensions, facts.model, facts.mark)
-    ids = [uuid7() for _ in sessions]
+    ids, act = [uuid7() for _ in sessions], uuid.uuid4()
     taken = data is not None and all(session.is_live(now) for session in sessions)
     if taken and data is not None:
         for artifact_id in ids:
@@ -155,7 +155,7 @@ def made(  # noqa: PLR0913
                 id=artifact_id,
                 kind=kind,
                 custody=custody,
-                act=ids[0],
+                act=act,
                 recorded_at=now,
                 expires_at=now + rule.ttl,
                 duration_ms=facts.duration_ms,
@@ -220,7 +220,7 @@ def _made(  # noqa: PLR0913
 def _standing(session: Session, decision: Permit | Refusal, operation: str, now: datetime) -> Artifact.Standing:
     if isinstance(decision, Permit):
         return Artifact.Standing.PERMITTED
-    over = not session.is_live(now)
+    over = not session.is_live(now) and session.grant.binding.closed_at is None
     late = over and was_admitted(
         session.grant.facts(),
         session_operations=session.operations,

@@ -8,6 +8,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.models import App, User
 from consent.enter import enter
@@ -45,7 +46,7 @@ def by_subject(*, user: User, app_id: uuid.UUID | None, now: datetime) -> list[E
 
 
 def by_app(*, app: App, subject_ref: str, now: datetime) -> Erasure:
-    """Erase what the app has of its user; while that is under way, whoever asked for it, asking again finds the same request.
+    """Erase what the app has of its user. Asking again finds the same request while it is under way, and until its certificate goes.
 
     Raises:
         NothingToErase: The app's user is nobody known.
@@ -54,7 +55,8 @@ def by_app(*, app: App, subject_ref: str, now: datetime) -> Erasure:
     ties = Binding.objects.select_related("subject__tenant").filter(app=app, reference=reference)
     tie = ties.filter(closed_at=None).first()
     made = tie and _request(subject=tie.subject, app=app, reference=reference, actor=f"app:{app.id}", now=now)
-    under_way = made or Erasure.objects.filter(bindings__in=ties).order_by("-requested_at").first()
+    known = Q(bindings__in=ties) | Q(app=app, reference=reference)
+    under_way = made or Erasure.objects.filter(known).order_by("-requested_at").first()
     if under_way is None:
         raise NothingToErase
     return under_way
@@ -71,6 +73,7 @@ def _request(
             subject=subject,
             user=subject.user,
             app=app,
+            reference=reference,
             asked_by=actor,
             requested_at=now,
             due_at=now + DUE_WITHIN,

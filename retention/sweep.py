@@ -33,14 +33,17 @@ def sweep(*, clock: Callable[[], datetime]) -> int:
     while ids := _claim(now=clock()):
         carry_out(ids=ids, clock=clock)
         claimed += len(ids)
-    if unfinished:
-        carry_out(ids=unfinished, clock=clock)
     elsewhere = queries.due(now=clock()).exclude(custody=Custody.VAULT)
     for artifact_id, custody in elsewhere.values_list("id", "custody")[:BATCH]:
-        if custody == Custody.APP:
-            ask_holder(artifact_id=artifact_id, now=clock())
-        else:
-            lapse(artifact_id=artifact_id, now=clock())
+        try:
+            if custody == Custody.APP:
+                ask_holder(artifact_id=artifact_id, now=clock())
+            else:
+                lapse(artifact_id=artifact_id, now=clock())
+        except Exception as error:
+            log.exception("not_taken_out", artifact=str(artifact_id), error=type(error).__name__)
+    if unfinished:
+        carry_out(ids=unfinished, clock=clock)
     return claimed
 
 

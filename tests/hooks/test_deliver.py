@@ -215,7 +215,11 @@ def test_an_outcome_that_cannot_be_written_loses_no_other(
     with monkeypatch.context() as patch:
         patch.setattr(delivering, "end", broken)
         deliver()
-    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["delivered", "pending"]
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["dead", "delivered"]
+    assert set(Subscription.objects.values_list("state", flat=True)) == {"active"}
+    consent(ref="user-2")
+    deliver()
+    assert sorted(Subscription.objects.values_list("state", flat=True)) == ["active", "ended"], "said at its next delivery"
 
 
 def test_no_rows_without_a_listener(consent):

@@ -186,7 +186,7 @@ def test_who_signs_it_cannot_lie_about_the_log(signed, keys, signer, lie):
     assert "ok" not in levels(findings)
 
 
-ISSUERS_WORD = {"keys_destroyed_at", "unrecoverable_from_backups_by", "issued_at", "scope", "kept"}
+ISSUERS_WORD = {"keys_destroyed_at", "unrecoverable_from_backups_by", "issued_at", "kept"}
 
 
 def test_whatever_who_signs_it_changes_does_not_verify(signed, keys, signer):

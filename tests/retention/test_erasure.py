@@ -12,6 +12,7 @@ import ledger.reserve
 import vault.blobs
 from consent.allow import allow
 from consent.ask import ask
+from consent.lapse import lapse
 from consent.models import Binding, ConsentRequest, Grant, Subject
 from consent.queries import records_of
 from keyring.errors import KeyGone
@@ -184,9 +185,12 @@ def test_one_app_is_forgotten_and_the_other_goes_on(api, app, user, kept, consen
     turn()
     turn()
     assert Erasure.objects.get().state == "certified"
-    subject = Subject.objects.get()
-    assert subject.user == user
+    subject = Subject.objects.get(user=user)
     assert is_there(subject.custody_name)
+    mine = Grant.objects.get(app=app)
+    assert mine.subject != subject, "its rows lead to the person no longer"
+    assert mine.binding.subject == mine.subject
+    assert not Artifact.objects.filter(app=app, subject=subject).exists()
     other.refresh_from_db()
     assert other.state == "given"
     left = records_of(user=user)
@@ -318,7 +322,7 @@ def test_what_is_told_while_the_keys_go_is_not_lost(api, app, kept, monkeypatch)
 
     def forget(**words):
         told.append(api.post("/api/v1/embeddings", {"session": str(session), "dimensions": 192}))
-        real(**words)
+        return real(**words)
 
     monkeypatch.setattr(certify, "forget", forget)
     pursue.pursue(clock=timezone.now)
@@ -367,6 +371,104 @@ def test_what_is_found_again_is_destroyed_again(api, kept):
     turn()
     assert Erasure.objects.get().state == "certified"
     assert vault.blobs.left(blobs=[recording.id]) == set()
+
+
+def test_two_erasures_that_end_together_forget_the_person(api, app, user, kept, consent, clip, monkeypatch):
+    """The second ends while the first has looked and not yet written: one of them is the last."""
+    elsewhere = AppFactory(tenant=app.tenant)
+    theirs = live(Api(elsewhere), consent(by=elsewhere, ref="other-name", operations=CONSENT), clip)
+    request_erasure.by_subject(user=user, app_id=app.id, now=timezone.now())
+    request_erasure.by_subject(user=user, app_id=elsewhere.id, now=timezone.now())
+    sweeping.sweep(clock=timezone.now)
+    acknowledged(api, kept)
+    acknowledged(Api(elsewhere), theirs)
+    subject = Subject.objects.get()
+    for _ in range(3):
+        turn()
+    assert set(Erasure.objects.values_list("state", flat=True)) == {"certified"}
+    assert not Subject.objects.filter(user=user).exists()
+    assert not is_there(subject.custody_name)
+
+
+@pytest.mark.parametrize("custody", ["app", "none"])
+def test_what_is_recorded_while_it_is_verified_does_not_spoil_it(api, kept, monkeypatch, custody):
+    session = Artifact.objects.get(id=kept).session_id
+    erase(api)
+    acknowledged(api, kept)
+    sweeping.sweep(clock=timezone.now)
+    seal()
+    real, told = certify.complete, []
+
+    def complete(**words):
+        said = {"session": str(session), "mark": WATERMARK, "custody": custody}
+        told.append(api.post("/api/v1/syntheses", said).json())
+        real(**words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(certify, "complete", complete)
+        pursue.pursue(clock=timezone.now)
+    assert told[0]["standing"] == "unpermitted"
+    turn()
+    turn()
+    erasure = Erasure.objects.get()
+    assert erasure.state == "certified"
+    assert told[0]["id"] not in certify.certificate_of(erasure).decode()
+
+
+def test_an_app_that_records_late_is_waited_for(api, kept):
+    session = Artifact.objects.get(id=kept).session_id
+    erase(api)
+    acknowledged(api, kept)
+    sweeping.sweep(clock=timezone.now)
+    Erasure.objects.update(state="verifying")
+    late = api.post("/api/v1/syntheses", {"session": str(session), "mark": WATERMARK, "custody": "app"}).json()["id"]
+    turn()
+    turn()
+    assert Erasure.objects.get().state == "awaiting_acks"
+    acknowledged(api, late)
+    turn()
+    turn()
+    assert Erasure.objects.get().state == "certified"
+
+
+def test_a_late_record_with_a_key_is_not_lost_either(api, kept):
+    session = Artifact.objects.get(id=kept).session_id
+    erase(api)
+    acknowledged(api, kept)
+    turn()
+    turn()
+    headers = api.headers | {"Idempotency-Key": "late-1"}
+    words = {"session": str(session), "dimensions": 192}
+    answers = [
+        api.client.post("/api/v1/embeddings", words, "application/json", headers=headers).json() for _ in range(2)
+    ]
+    assert answers[0]["standing"] == "unpermitted"
+    assert answers[0] == answers[1]
+
+
+def test_asking_again_finds_it_until_the_certificate_goes(api, kept):
+    first = erase(api).json()["id"]
+    acknowledged(api, kept)
+    turn()
+    turn()
+    assert erase(api).json() | {"state": "certified"} == api.get(f"/api/v1/erasures/{first}").json()
+    turn(Erasure.objects.get().certificate_until + timedelta(seconds=1))
+    assert erase(api).status_code == 404
+
+
+def test_a_question_nobody_answered_keeps_no_name(api, kept):
+    api.ask(return_url="https://app.test.localhost/", state="user-1-session")
+    lapse(now=timezone.now() + timedelta(days=2))
+    asked = ConsentRequest.objects.get(state="expired")
+    assert (asked.reference, asked.return_url, asked.client_state) == (None, "", "")
+
+
+def test_nothing_is_late_for_a_person_who_was_erased(api, consent):
+    session = api.post("/api/v1/sessions", {"grant": str(consent("once", operations=CONSENT).id)}).json()["id"]
+    api.delete(f"/api/v1/sessions/{session}")
+    erase(api)
+    made = api.post("/api/v1/syntheses", {"session": session, "mark": WATERMARK, "custody": "app"}).json()
+    assert made["standing"] == "unpermitted"
 
 
 STEPS = {
