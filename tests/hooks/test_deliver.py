@@ -219,7 +219,9 @@ def test_an_outcome_that_cannot_be_written_loses_no_other(
     assert set(Subscription.objects.values_list("state", flat=True)) == {"active"}
     consent(ref="user-2")
     deliver()
-    assert sorted(Subscription.objects.values_list("state", flat=True)) == ["active", "ended"], "said at its next delivery"
+    assert sorted(Subscription.objects.values_list("state", flat=True)) == ["active", "ended"], (
+        "said at its next delivery"
+    )
 
 
 def test_no_rows_without_a_listener(consent):
