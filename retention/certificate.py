@@ -35,8 +35,10 @@ TYPE: Final = "consonant/erasure-certificate/v0"
 MAX_BYTES: Final = 128 * 1024 * 1024
 MAX_ITEMS: Final = 100_000
 MAX_FINDINGS: Final = 100
+MAX_DEPTH: Final = 10
 
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|[\[{\]}]', re.DOTALL)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BODY: Final = {
     "type", "issuer", "log", "erasure", "scope", "requested_at", "completed_at", "keys_destroyed_at",
@@ -102,6 +104,7 @@ def parse(data: bytes) -> tuple[dict[str, Any], str]:
     """
     if len(data) > MAX_BYTES:
         raise CertificateBroken(f"it has more than {MAX_BYTES} bytes")
+    _check_depth(data)
     try:
         whole = json.loads(data.decode(), object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -112,6 +115,15 @@ def parse(data: bytes) -> tuple[dict[str, Any], str]:
     body: dict[str, Any] = whole["certificate"]
     _check_body(body)
     return body, whole["signature"]
+
+
+def _check_depth(data: bytes) -> None:
+    """Refuse deep nesting before it is parsed: the parser recurses in C, and where a library has raised Python's limit it would crash."""
+    depth = 0
+    for token in _TOKEN.finditer(data):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
+        if depth > MAX_DEPTH:
+            raise CertificateBroken("it is nested too deeply")
 
 
 def _check_body(body: Any) -> None:
@@ -231,8 +243,9 @@ def _open_entry(said: Mapping[str, Any], head: checkpoints.Checkpoint) -> _Entry
         )
         salt = bytes.fromhex(said["payload_salt"])
         opens = leaves.commit("payload", salt, said["payload"].encode()) == leaf.payload
+        _check_depth(said["payload"].encode())
         payload = json.loads(said["payload"])
-    except (LedgerError, ValueError, binascii.Error, RecursionError):
+    except (LedgerError, CertificateBroken, ValueError, binascii.Error, RecursionError):
         return _error("entry.not_in_log", f"{ref}: its leaf, its way up or its payload does not fit the checkpoint")
     if (leaf.log, leaf.index, str(leaf.ref)) != (head.origin, said["index"], ref):
         return _error("entry.elsewhere", f"{ref}: the leaf is another entry")

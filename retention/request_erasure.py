@@ -4,6 +4,7 @@ One transaction: the ties closed, every grant under them withdrawn, the request,
 leaves nothing. From the commit on nothing of it can be used, and the sweep finds what has to go; `retention.pursue` sees it through.
 """
 
+import hmac
 import uuid
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from consent.enter import enter
 from consent.models import Binding, Subject
 from consent.release import release
 from hooks.wake import wake
+from keyring.keys import reference_key
 from retention.ask_holder import ACKNOWLEDGE_WITHIN
 from retention.errors import NothingToErase
 from retention.models import Erasure
@@ -55,11 +57,16 @@ def by_app(*, app: App, subject_ref: str, now: datetime) -> Erasure:
     ties = Binding.objects.select_related("subject__tenant").filter(app=app, reference=reference)
     tie = ties.filter(closed_at=None).first()
     made = tie and _request(subject=tie.subject, app=app, reference=reference, actor=f"app:{app.id}", now=now)
-    known = Q(bindings__in=ties) | Q(app=app, reference=reference)
+    known = Q(bindings__in=ties) | Q(app=app, reference=_asked_again(reference))
     under_way = made or Erasure.objects.filter(known).order_by("-requested_at").first()
     if under_way is None:
         raise NothingToErase
     return under_way
+
+
+def _asked_again(reference: bytes) -> bytes:
+    """Return what stands for the app's user in the request itself: not the bytes that ties and questions held."""
+    return hmac.digest(reference_key(), b"erasure" + reference, "sha256")
 
 
 def _request(
@@ -73,7 +80,7 @@ def _request(
             subject=subject,
             user=subject.user,
             app=app,
-            reference=reference,
+            reference=_asked_again(reference) if reference else None,
             asked_by=actor,
             requested_at=now,
             due_at=now + DUE_WITHIN,

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -211,7 +212,7 @@ def open_python(tmp_path_factory):
     if as_nobody("sh", "-c", 'exec "$0" -c "import django"', sys.executable):
         yield sys.executable, {}
         return
-    folder = tmp_path_factory.getbasetemp().parent.parent / f"consonant-python-{os.getpid()}"
+    folder = Path(tempfile.gettempdir()) / f"consonant-python-{os.getpid()}"
     folder.mkdir(mode=0o755)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     skipped = shutil.ignore_patterns("test", "tests", "site-packages", "__pycache__", "idlelib", "*.a", "config-*")

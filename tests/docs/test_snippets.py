@@ -76,7 +76,9 @@ def test_the_quickstart(service, choice):
     said = carry_out(DOCS / "quickstart.md", service, choice)
     assert re.search(r"^entry \d+ of \d+ in consonant\.local/quickstart$", said, flags=re.MULTILINE)
     assert "key destroyed" in said
-    certified = r"^ok: certificate\.verified: 3 artifacts gone, as consonant\.local/quickstart states in "
+    certified = (
+        r"^ok: certificate\.verified: 3 artifacts gone and 0 unconfirmed, as consonant\.local/quickstart states in "
+    )
     assert re.search(certified, said, flags=re.MULTILINE)
     assert re.search(r"^  ok: log\.verified: consonant\.local/quickstart: ", said, flags=re.MULTILINE)
     assert "user-17" not in said
