@@ -9,6 +9,8 @@ from oauth2_provider.contrib.rest_framework import OAuth2Authentication
 from oauth2_provider.models import AccessToken
 from rest_framework.request import Request
 
+from accounts.models import App
+
 
 class BearerToken(OAuth2Authentication):  # type: ignore[misc]
     """Finds a token by its digest."""
@@ -23,3 +25,9 @@ class BearerToken(OAuth2Authentication):  # type: ignore[misc]
         if found is None or not found.is_valid() or found.application is None:
             return None
         return None, found
+
+
+def app_of(request: Request) -> App:
+    """Return the app whose token this is."""
+    app: App = request.auth.application  # type: ignore[union-attr]
+    return app

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from accounts.models import App
+from accounts.authentication import app_of
 from accounts.strict import StrictSerializer, Text
 from consent.ask import ask
 from consent.close_session import close_session
@@ -142,12 +142,6 @@ LOCATION = OpenApiParameter(
     description="Where it stands.",
 )
 """Of an answer that says where the thing is."""
-
-
-def app_of(request: Request) -> App:
-    """Return the app whose token this is."""
-    app: App = request.auth.application  # type: ignore[union-attr]
-    return app
 
 
 class ConsentRequests(APIView):

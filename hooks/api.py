@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from accounts.models import App
+from accounts.authentication import app_of
 from accounts.strict import StrictSerializer
 from hooks.cloudevent import EVENTS
 from hooks.errors import SubscriptionUnknown
@@ -55,11 +55,6 @@ class SubscribedSerializer(HookSerializer):
         fields = [*HookSerializer.Meta.fields, "secret"]
 
 
-def _app_of(request: Request) -> App:
-    app: App = request.auth.application  # type: ignore[union-attr]
-    return app
-
-
 class Hooks(APIView):
     """An app's subscriptions."""
 
@@ -68,7 +63,7 @@ class Hooks(APIView):
     @extend_schema(operation_id="list_hooks", responses=HookSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List them, the active first, then newest first."""
-        found = Subscription.objects.filter(app=_app_of(request)).order_by("state", "-created_at")[:MOST_SHOWN]
+        found = Subscription.objects.filter(app=app_of(request)).order_by("state", "-created_at")[:MOST_SHOWN]
         return Response(HookSerializer(found, many=True).data)
 
     @extend_schema(
@@ -82,7 +77,7 @@ class Hooks(APIView):
         """Subscribe; the address has to answer a challenge first. The secret is shown once."""
         said = SubscribeSerializer(data=request.data)
         said.is_valid(raise_exception=True)
-        made = subscribe(app=_app_of(request), now=timezone.now(), **said.validated_data)
+        made = subscribe(app=app_of(request), now=timezone.now(), **said.validated_data)
         request.holder = made.subscription.key_name  # type: ignore[attr-defined]  # the kept answer dies with the secret
         return Response(
             {**HookSerializer(made.subscription).data, "secret": made.secret},
@@ -99,7 +94,7 @@ class Hook(APIView):
     @extend_schema(operation_id="get_hook", responses=HookSerializer)
     def get(self, request: Request, hook_id: uuid.UUID) -> Response:
         """Show it, without its secret."""
-        found = Subscription.objects.filter(id=hook_id, app=_app_of(request)).first()
+        found = Subscription.objects.filter(id=hook_id, app=app_of(request)).first()
         if found is None:
             raise SubscriptionUnknown
         return Response(HookSerializer(found).data)
@@ -107,5 +102,5 @@ class Hook(APIView):
     @extend_schema(operation_id="unsubscribe", responses={204: None})
     def delete(self, request: Request, hook_id: uuid.UUID) -> Response:
         """End it."""
-        unsubscribe(app=_app_of(request), subscription_id=hook_id, now=timezone.now())
+        unsubscribe(app=app_of(request), subscription_id=hook_id, now=timezone.now())
         return Response(status=204)

@@ -19,7 +19,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import App
+from accounts.authentication import app_of
 from keyring.errors import KeyGone
 from ledger.errors import IdempotencyKeyInvalid
 from ledger.reserve import keep, take
@@ -50,7 +50,7 @@ def once(post: Callable[..., Response]) -> Callable[..., Response]:
         if said is None:
             return post(self, request, **kwargs)
         key, body = _parse(said), _canonical(request)
-        app: App = request.auth.application  # type: ignore[union-attr]
+        app = app_of(request)
         with transaction.atomic():
             taken = take(app=app, key=key, body=body)
             if taken.answer is not None:

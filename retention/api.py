@@ -16,9 +16,10 @@ from rest_framework.reverse import reverse
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from accounts.authentication import app_of
 from accounts.models import App
 from accounts.strict import StrictSerializer, Text
-from consent.api import LOCATION, DurationField, app_of
+from consent.api import LOCATION, DurationField
 from consent.errors import Refused
 from consent.terms import Refusal
 from ledger.once import once
