@@ -21,7 +21,7 @@ demo: venv ## walk the main job on the running service, from a second terminal
 	@exec $(PY) -m deploy.demo
 
 test: venv-dev ## run all tests, the browser's too (TESTS=tests/ledger for some)
-	@exec $(PY) -m pytest "$(TESTS)" -n 2 --dist loadgroup --cov --cov-report=term $(if $(filter tests,$(TESTS)),--cov-fail-under=90)
+	@exec $(PY) -m pytest "$(TESTS)" -n 2 --cov --cov-report=term $(if $(filter tests,$(TESTS)),--cov-fail-under=90)
 
 soak: venv-dev ## run all tests at their full sizes
 	@CONSONANT_SOAK=1 exec $(PY) -m pytest "$(TESTS)"

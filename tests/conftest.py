@@ -15,15 +15,6 @@ from django.test.utils import setup_databases, teardown_databases
 from django.utils import timezone
 
 from tests.factories import SECRET, AppFactory, TenantFactory, UserFactory
-from tests.vectors import PROJECT
-
-
-def pytest_collection_modifyitems(items):
-    """Where two processes share the tests, a file stays whole, and so does what shares one running service; that goes first, being long."""
-    items.sort(key=lambda item: not item.path.is_relative_to(PROJECT / "tests" / "stack"))
-    for item in items:
-        folder = item.path.relative_to(PROJECT / "tests").parts[0]
-        item.add_marker(pytest.mark.xdist_group("stack" if folder == "stack" else str(item.path)))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -9,6 +9,7 @@ import pytest
 from django.core import mail
 from django.core.management import call_command
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from consent.allow import allow
 from consent.close_session import close_session
@@ -56,21 +57,21 @@ def test_the_journey(window, now, size, script):
     link = f"/consent/{question(life.story, now=now, ref='somebody-new', operations=EVERYTHING)}/"
     page = window(size=size, java_script_enabled=script)
     page.goto(link)
-    assert page.get_by_text("Please do not upload sensitive conversations.").is_visible()
+    expect(page.get_by_text("Please do not upload sensitive conversations.")).to_be_visible()
     page.get_by_role("link", name="Sign in to answer").click()
     sign_in(page, speaker)
     page.wait_for_url(f"**{link}")
-    assert page.get_by_text("Your answer ties this account to the user for whom Storyteller asks.").is_visible()
+    expect(page.get_by_text("Your answer ties this account to the user for whom Storyteller asks.")).to_be_visible()
     answers = page.locator(".answers button")
     boxes = [answers.nth(n).bounding_box() for n in range(3)]
     assert len({(box["width"], box["height"]) for box in boxes}) == 1
     assert len({answers.nth(n).evaluate(LOOKS) for n in range(3)}) == 1
     page.get_by_role("button", name="Allow for 30 days").click()
-    assert page.get_by_role("heading", name="You allowed Storyteller").is_visible()
+    expect(page.get_by_role("heading", name="You allowed Storyteller")).to_be_visible()
     grant = Grant.objects.get(subject__user=speaker)
 
     page.get_by_role("navigation").get_by_role("link", name="Now").click()
-    assert page.get_by_role("heading", name="Nobody is using your voice now").is_visible()
+    expect(page.get_by_role("heading", name="Nobody is using your voice now")).to_be_visible()
     session = use(grant)
     page.reload() if not script else None
     page.get_by_role("heading", name="1 app is using your voice now").wait_for()
@@ -80,45 +81,45 @@ def test_the_journey(window, now, size, script):
 
     page.get_by_role("link", name="My records").click()
     line = page.locator(".things > .thing")
-    assert [" ".join(title.split()) for title in line.locator("h3").all_inner_texts()] == [
-        "Recording, 2.0 seconds",
-        "Voiceprint",
-        "Speech in your voice, 1.0 seconds",
-    ]
-    assert line.locator(".thing .thing h3").inner_text() == "Speech in your voice, 1.0 seconds"
+    expect(line.locator("h3")).to_have_text(
+        ["Recording, 2.0 seconds", "Voiceprint", "Speech in your voice, 1.0 seconds"]
+    )
+    expect(line.locator(".thing .thing h3")).to_have_text("Speech in your voice, 1.0 seconds")
     assert "Marked as AI-made: a label in the file (GB 45438), an audible rhythm" in line.inner_text()
     assert "and 1 thing made from it" in line.inner_text(), "what was never stored has not to be erased"
 
     page.get_by_role("navigation").get_by_role("link", name="My apps").click()
-    assert page.get_by_role("heading", name="Storyteller").is_visible()
+    expect(page.get_by_role("heading", name="Storyteller")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
-    assert page.get_by_text("Stopped: Storyteller, voice cloning.").is_visible()
-    assert page.get_by_role("button", name="Stop").count() == 0
+    expect(page.get_by_text("Stopped: Storyteller, voice cloning.")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
     grant.refresh_from_db()
     assert grant.state == "withdrawn"
     seal()
     page.get_by_role("link", name="My records").click()
-    assert page.locator(".timeline h3").all_inner_texts() == [
-        "You stopped Storyteller: voice cloning",
-        "Storyteller no longer uses your voice",
-        "Storyteller made speech in your voice",
-        "Storyteller computed a voiceprint of you",
-        "Storyteller recorded your voice",
-        "Storyteller began to use your voice",
-        "You allowed Storyteller: voice cloning",
-    ]
+    expect(page.locator(".timeline h3")).to_have_text(
+        [
+            "You stopped Storyteller: voice cloning",
+            "Storyteller no longer uses your voice",
+            "Storyteller made speech in your voice",
+            "Storyteller computed a voiceprint of you",
+            "Storyteller recorded your voice",
+            "Storyteller began to use your voice",
+            "You allowed Storyteller: voice cloning",
+        ]
+    )
 
     page.get_by_role("link", name="My rights").click()
     page.get_by_role("link", name="Erase what it has").click()
     page.get_by_role("heading", name="Erase what Storyteller has of you?").wait_for()
-    assert page.get_by_text("1 thing is kept by an app itself.").is_visible()
+    expect(page.get_by_text("1 thing is kept by an app itself.")).to_be_visible()
     page.get_by_role("button", name="Erase what Storyteller has").click()
     page.get_by_text("It has begun.").wait_for()
     turn()
     page.get_by_role("link", name="See where it stands now").click()
-    assert page.locator("[aria-current=step] h3").inner_text().startswith("Confirmed by the apps")
-    assert page.get_by_text("Waiting for 1 app.").is_visible()
-    assert page.get_by_role("link", name="Download the certificate").count() == 0
+    expect(page.locator("[aria-current=step] h3")).to_contain_text("Confirmed by the apps")
+    expect(page.get_by_text("Waiting for 1 app.")).to_be_visible()
+    expect(page.get_by_role("link", name="Download the certificate")).to_have_count(0)
     confirm(Artifact.objects.get(id=spoken.id), now=timezone.now())
     turn()
     turn()
@@ -129,10 +130,11 @@ def test_the_journey(window, now, size, script):
     call_command("verify_certificate", download.value.path(), stdout=said)
     assert "error" not in said.getvalue()
     page.get_by_role("link", name="My records").click()
-    assert [text for text in page.locator(".timeline h3").all_inner_texts() if "made" in text] == []
+    expect(page.get_by_role("heading", name="My records", level=1)).to_be_visible()
+    expect(page.locator(".timeline h3").filter(has_text="made")).to_have_count(0)
 
     page.get_by_role("button", name="Sign out").click()
-    assert page.get_by_role("link", name="Create an account").is_visible()
+    expect(page.get_by_role("link", name="Create an account")).to_be_visible()
 
 
 def turn():
@@ -146,10 +148,10 @@ def test_one_switch_stops_all(window, now):
     life = live(now)
     page = window(user=life.user)
     page.goto("/")
-    assert page.get_by_role("heading", name="1 app is using your voice now").is_visible()
+    expect(page.get_by_role("heading", name="1 app is using your voice now")).to_be_visible()
     page.get_by_role("button", name="Stop everything now").click()
-    assert re.search(r"Stopped: 2 consents, in \d+\.\d{3} seconds", page.inner_text("main"))
-    assert page.get_by_role("heading", name="Nobody is using your voice now").is_visible()
+    expect(page.locator("main")).to_contain_text(re.compile(r"Stopped: 2 consents, in \d+\.\d{3} seconds"))
+    expect(page.get_by_role("heading", name="Nobody is using your voice now")).to_be_visible()
     page.reload()
     assert "Stopped: 2" not in page.inner_text("main")
 
@@ -196,7 +198,7 @@ def test_now_stays_as_it_is_now(window, now, monkeypatch):
     for grant in (life.once, life.standing):
         withdraw(grant_id=grant.id, user=life.user, now=timezone.now())
     see("Nobody is using your voice now")
-    assert page.get_by_role("button", name="Stop everything now").count() == 0
+    expect(page.get_by_role("button", name="Stop everything now")).to_have_count(0)
     assert page.evaluate(FOCUS) == "h1", "what had the focus is gone; its place has it"
     assert max(took) < 3, took
     assert sorted(took)[1] < 1.6, took
@@ -211,7 +213,7 @@ def test_the_measured_time_stays_shown(window, now):
     token = question(life.story, now=timezone.now())
     use(allow(token=token, user=life.user, choice="term", locale="en", now=timezone.now()))
     page.get_by_role("heading", name="1 app is using your voice now").wait_for()
-    assert page.get_by_text(re.compile(r"Stopped: 2 consents, in")).is_visible()
+    expect(page.get_by_text(re.compile(r"Stopped: 2 consents, in"))).to_be_visible()
 
 
 def test_where_there_is_no_room_the_page_asks(window, now, monkeypatch):
@@ -234,7 +236,7 @@ def test_a_page_that_nobody_looks_at_rests(window, now):
     page.evaluate(SEEN_AGAIN)
     leave_alone(life.standing)
     page.wait_for_timeout(1_600)
-    assert page.get_by_role("heading", name="1 app is using your voice now").is_visible()
+    expect(page.get_by_role("heading", name="1 app is using your voice now")).to_be_visible()
     page.evaluate(HIDDEN, False)
     page.evaluate(SEEN_AGAIN)
     page.get_by_role("heading", name="Nobody is using your voice now").wait_for(timeout=1_500)
@@ -245,7 +247,7 @@ def test_a_page_says_when_it_may_be_out_of_date(window, now):
     page = window(user=life.user)
     page.goto("/")
     lost = page.get_by_text("The service does not answer.")
-    assert not lost.is_visible()
+    expect(lost).to_be_hidden()
     page.context.set_offline(True)
     page.evaluate(SEEN_AGAIN)
     lost.wait_for()
@@ -273,10 +275,10 @@ def test_without_script_the_page_says_when_it_was(window, now):
     life = live(now)
     page = window(user=life.user, java_script_enabled=False)
     page.goto("/")
-    assert page.get_by_text(re.compile("As it was at .* UTC. Reload the page")).is_visible()
+    expect(page.get_by_text(re.compile("As it was at .* UTC. Reload the page"))).to_be_visible()
     leave_alone(life.standing)
     page.reload()
-    assert page.get_by_role("heading", name="Nobody is using your voice now").is_visible()
+    expect(page.get_by_role("heading", name="Nobody is using your voice now")).to_be_visible()
 
 
 def test_the_way_back_to_the_app(window, site, now):
@@ -290,7 +292,7 @@ def test_the_way_back_to_the_app(window, site, now):
     page.wait_for_url(re.compile("^http://localhost:"))
     assert re.search(r"/healthz\?keep=me&request=[0-9a-f-]{36}&outcome=refused&state=a\+b%26c$", page.url)
     page.goto(link)
-    assert page.get_by_role("link", name="Back to Storyteller").is_visible()
+    expect(page.get_by_role("link", name="Back to Storyteller")).to_be_visible()
     # It left, as it should, and there asked for an icon in vain.
     assert all("localhost" in said or "404" in said for said in window.complaints)
     window.complaints.clear()
@@ -315,7 +317,7 @@ def test_signing_up_on_the_way_to_an_answer(window, now):
     page.get_by_role("button", name="确认").click()
     page.wait_for_url(f"**{link}")
     page.get_by_role("button", name="仅允许一次").click()
-    assert page.get_by_role("heading", name="您已同意 Storyteller").is_visible()
+    expect(page.get_by_role("heading", name="您已同意 Storyteller")).to_be_visible()
     assert Grant.objects.get(subject__user__email="newcomer@test.localhost").notice.locale == "zh-hans"
 
 
@@ -361,14 +363,14 @@ def test_language_and_theme_are_one_click_away_without_script(window, now):
     page = window(user=live(now).user, java_script_enabled=False)
     page.goto("/records/")
     page.get_by_role("button", name="中文").click()
+    expect(page.locator("h1")).to_have_text("我的记录")
     assert page.url.endswith("/records/")
-    assert page.locator("h1").inner_text() == "我的记录"
     page.get_by_role("button", name="深色").click()
-    assert page.get_attribute("html", "data-theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.get_by_role("button", name="English").click()
     page.get_by_role("button", name="As the device").click()
-    assert page.get_attribute("html", "data-theme") is None
-    assert page.locator("time").first.inner_text().endswith(" UTC")
+    expect(page.locator("html[data-theme]")).to_have_count(0)
+    expect(page.locator("time").first).to_have_text(re.compile(" UTC$"))
 
 
 def test_times_are_the_readers_own(window, now):
