@@ -1,7 +1,7 @@
-"""The leaf of version 0: one entry of the log as canonical JSON (RFC 8785), hashed as an RFC 6962 leaf.
+"""The leaf of version 1: one entry of the log as canonical JSON (RFC 8785), hashed as an RFC 6962 leaf.
 
     {"actor":"<hex>","at":"<RFC 3339, UTC, ms>","index":N,"kind":"artifact.recorded","log":"<origin>",
-     "mark":"<hex>","payload":"<hex>","prev":"<hex>","ref":"<uuid4>","subject":"<hex>","v":0}
+     "mark":"<hex>","payload":"<hex>","prev":"<hex>","ref":"<uuid4>","subject":"<hex>","v":1}
 
 Without the line break. Invariants:
 
@@ -53,7 +53,7 @@ _LEAF_PATTERN = re.compile(
         r',"prev":"([0-9a-f]{64})"'
         r',"ref":"([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"'
         r',"subject":"([0-9a-f]{64})"'
-        r',"v":0\}'
+        r',"v":1\}'
     ).encode()
 )
 
@@ -81,7 +81,7 @@ def encode(leaf: Leaf) -> bytes:
     data = (
         f'{{"actor":"{leaf.actor.hex()}","at":"{at}Z","index":{leaf.index},"kind":"{leaf.kind}","log":"{leaf.log}"'
         f',"mark":"{leaf.mark.hex()}","payload":"{leaf.payload.hex()}","prev":"{leaf.prev.hex()}","ref":"{leaf.ref}"'
-        f',"subject":"{leaf.subject.hex()}","v":0}}'
+        f',"subject":"{leaf.subject.hex()}","v":1}}'
     ).encode()
     if len(data) > MAX_LEAF_BYTES:
         raise InvalidLeaf(f"{len(data)} bytes, more than {MAX_LEAF_BYTES}")
@@ -122,7 +122,7 @@ def read_link(data: bytes) -> tuple[str, int, bytes]:
 
 
 def commit(field: str, salt: bytes, value: bytes) -> bytes:
-    """Return the commitment to a field's value: HMAC-SHA256(salt, "consonant/0|" || field || "|" || value).
+    """Return the commitment to a field's value: HMAC-SHA256(salt, "consonant/1|" || field || "|" || value).
 
     `salt` is 32 bytes. `field` is a plain word, so the bars keep fields apart.
     """
@@ -130,7 +130,7 @@ def commit(field: str, salt: bytes, value: bytes) -> bytes:
         raise ValueError(f"a salt has {SALT_BYTES} bytes, not {len(salt)}")
     if not _FIELD_PATTERN.fullmatch(field):
         raise ValueError(f"no field is called {field!r}")
-    return hmac.digest(salt, b"consonant/0|" + field.encode() + b"|" + value, "sha256")
+    return hmac.digest(salt, b"consonant/1|" + field.encode() + b"|" + value, "sha256")
 
 
 def _match(data: bytes) -> re.Match[bytes]:
@@ -138,7 +138,7 @@ def _match(data: bytes) -> re.Match[bytes]:
         raise InvalidLeaf(f"{len(data)} bytes, more than {MAX_LEAF_BYTES}")
     match = _LEAF_PATTERN.fullmatch(data)
     if match is None:
-        raise InvalidLeaf("it does not fit the template of version 0")
+        raise InvalidLeaf("it does not fit the template of version 1")
     return match
 
 

@@ -1,8 +1,9 @@
 """The ledger's tables. They hold no personal data: commitments, and openings sealed under keys that live elsewhere.
 
 `Pending` is what was appended and has no place yet; `Entry` is what has one, for ever (a trigger refuses UPDATE, DELETE and
-TRUNCATE); `Opening` lies beside an entry and can be destroyed without touching it; `Log` is the head; `Checkpoint` is each head that was signed;
-`Reservation` is a request that must not happen twice.
+TRUNCATE); `Opening` lies beside an entry and can be destroyed without touching it; `Log` is the head; `Checkpoint` is each head that
+was signed;
+`Witnessing`, `Anchor` and `Alarm` say how others see the log; `Reservation` is a request that must not happen twice.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -87,6 +88,71 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.log_id} {self.size}"
+
+
+class Witnessing(models.Model):
+    """How far one witness has come with one log, and since when it refuses."""
+
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, db_constraint=False)
+    witness = models.CharField(max_length=200)
+    size = models.BigIntegerField(default=0)
+    """The size of the last head it cosigned, as far as we know: what the next request gives as `old`."""
+    cosigned_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=200, blank=True)
+    """What was wrong with its last answer; empty when it cosigned."""
+    since = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("witness")
+        verbose_name_plural = _("witnesses")
+        constraints = [models.UniqueConstraint(fields=["log", "witness"], name="ledger_witnessing_once")]
+
+    def __str__(self) -> str:
+        return f"{self.witness}: {self.log_id}"
+
+
+class Alarm(models.Model):
+    """What is wrong with a log now, for the officer. Over when `ended_at` says so."""
+
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, db_constraint=False)
+    what = models.CharField(max_length=60)
+    """`log.behind`, `log.stalled`, `witness.quorum`, `witness.disagrees`, `anchor.failed`."""
+    detail = models.CharField(max_length=300, blank=True)
+    raised_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("alarm")
+        verbose_name_plural = _("alarms")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["log", "what", "detail"], condition=models.Q(ended_at=None), name="ledger_alarm_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.log_id}"
+
+
+class Anchor(models.Model):
+    """Evidence from outside that a published checkpoint existed by a time."""
+
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, db_constraint=False)
+    size = models.BigIntegerField()
+    kind = models.CharField(max_length=20)
+    """`rfc3161` or what another anchor calls itself."""
+    at = models.DateTimeField()
+    """The time the evidence states."""
+    path = models.CharField(max_length=200)
+    """Where the evidence lies among the log's files."""
+
+    class Meta:
+        verbose_name = _("anchor")
+        verbose_name_plural = _("anchors")
+        constraints = [models.UniqueConstraint(fields=["log", "size", "kind"], name="ledger_anchor_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.log_id} {self.size}"
 
 
 class Reservation(models.Model):

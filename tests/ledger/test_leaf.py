@@ -1,4 +1,4 @@
-"""The leaf of version 0: canonical by the judgement of another library, strict, bounded."""
+"""The leaf of version 1: canonical by the judgement of another library, strict, bounded."""
 
 import contextlib
 import hashlib
@@ -53,7 +53,7 @@ def test_an_example_to_the_byte():
         b'{"actor":"' + b"bb" * 32 + b'","at":"2026-03-01T09:05:07.045Z","index":7,"kind":"artifact.key_destroyed",'
         b'"log":"consonant.local","mark":"' + b"aa" * 16 + b'","payload":"' + b"dd" * 32 + b'","prev":"'
         b'000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f","ref":"0f0e0d0c-0b0a-4908-8706-050403020100",'
-        b'"subject":"' + b"cc" * 32 + b'","v":0}'
+        b'"subject":"' + b"cc" * 32 + b'","v":1}'
     )
 
 
@@ -134,9 +134,10 @@ def changed(**fields):
         DATA + b"\n",
         b" " + DATA,
         DATA.replace(b",", b", "),
-        DATA.replace(b'"v":0', b'"v":1'),
-        DATA.replace(b'"v":0', b'"v":0,"w":0'),
-        DATA.replace(b'"v":0', b'"v":0,"v":0'),
+        DATA.replace(b'"v":1', b'"v":0'),
+        DATA.replace(b'"v":1', b'"v":2'),
+        DATA.replace(b'"v":1', b'"v":1,"w":0'),
+        DATA.replace(b'"v":1', b'"v":1,"v":1'),
         DATA.replace(b'"index":7', b'"index":07'),
         DATA.replace(b'"index":7', b'"index":7.0'),
         DATA.replace(b'"index":7', b'"index":"7"'),
@@ -193,7 +194,7 @@ def test_every_changed_bit_is_refused_or_another_leaf():
 
 def test_commitments():
     salt = bytes(range(32))
-    expected = hmac.new(salt, b"consonant/0|subject|value", hashlib.sha256).digest()
+    expected = hmac.new(salt, b"consonant/1|subject|value", hashlib.sha256).digest()
     assert leaf.commit("subject", salt, b"value") == expected
     seen = {leaf.commit(field, key, b"value") for field in ("actor", "subject") for key in (salt, bytes(32))}
     assert len(seen) == 4

@@ -278,7 +278,7 @@ def test_what_the_log_itself_got_wrong_and_signed(tmp_path, change, findings):
 
 
 def test_a_signed_entry_that_is_no_leaf(tmp_path):
-    entries = [*ENTRIES[:20], b'{"v":0}', *ENTRIES[21:]]
+    entries = [*ENTRIES[:20], b'{"v":1}', *ENTRIES[21:]]
     builder.publish(tmp_path, entries)
     assert named(tmp_path) == [("entry.malformed", 20), ("chain.broken", 21)]
 
