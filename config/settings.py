@@ -44,8 +44,40 @@ SECRETS = VAR / "secrets"
 SECRET_KEY = read_or_make(SECRETS / "django", lambda: get_random_secret_key().encode()).decode()
 KEY_STORE = VAR / "keys" / "keys.sqlite3"
 KEK_FILE = Path(env.str("CONSONANT_KEK_FILE", str(SECRETS / "kek")))
+# Keys on a server (OpenBao or Vault, KV version 2) instead of in the file: docs/keys.md. Empty: the file.
+KEY_SERVER = env.str("CONSONANT_KEY_STORE", "").rstrip("/")
+KEY_SERVER_MOUNT = env.str("CONSONANT_KEY_STORE_MOUNT", "consonant")
+KEY_SERVER_TOKEN_FILE = Path(env.str("CONSONANT_KEY_STORE_TOKEN_FILE", str(SECRETS / "key-store-token")))
+KEY_SERVER_CA_FILE = env.str("CONSONANT_KEY_STORE_CA_FILE", "")
+if KEY_SERVER and not KEY_SERVER.startswith(("https://", "http://127.0.0.1:", "http://localhost:", "http://[::1]:")):
+    raise ImproperlyConfigured("CONSONANT_KEY_STORE must be an https:// address, or one of this machine")
+# Who keeps the key-encryption key of new epochs: a PKCS#11 token, else the environment, else KEK_FILE.
+KEK_SECRETS = env.str("CONSONANT_KEK", "")
+PKCS11_MODULE = env.str("CONSONANT_PKCS11_MODULE", "")
+PKCS11_TOKEN = env.str("CONSONANT_PKCS11_TOKEN", "consonant")
+PKCS11_PIN_FILE = Path(env.str("CONSONANT_PKCS11_PIN_FILE", str(SECRETS / "pkcs11-pin")))
+SUITE = env.str("CONSONANT_SUITE", "aes-256-gcm")  # of new seals; those of every suite open
 LOG_FOLDER = VAR / "logs"
+# Where the published logs lie: in LOG_FOLDER, or in a bucket, s3://bucket/prefix; and the server, where that is not Amazon's.
+LOG_STORE = env.str("CONSONANT_LOG_STORE", "")
+if LOG_STORE and not LOG_STORE.startswith("s3://"):
+    raise ImproperlyConfigured("CONSONANT_LOG_STORE is neither empty nor s3://bucket/prefix")
+S3_ENDPOINT = env.str("CONSONANT_S3_ENDPOINT", "")
+HEADS = VAR / "heads"
 LOG_ORIGIN = env.str("CONSONANT_LOG_ORIGIN", "consonant.local")
+# The log of the tenants' heads, and how often each tenant's newest head is entered in it.
+PLATFORM_ORIGIN = f"{LOG_ORIGIN}/platform.log"
+PLATFORM_SECONDS = env.int("CONSONANT_PLATFORM_SECONDS", 5 if LOCAL else 60)
+# A file in the form of C2SP tlog-policy: whose cosignatures a checkpoint needs before it is published. Empty: nobody's.
+WITNESS_POLICY = env.str("CONSONANT_WITNESS_POLICY", "")
+# Who testifies to the time of the platform's head: an RFC 3161 authority, with the certificates (PEM) that are trusted for it, and others.
+TSA_URL = env.str("CONSONANT_TSA_URL", "")
+TSA_ROOTS = env.str("CONSONANT_TSA_ROOTS", "")
+if TSA_URL and not TSA_ROOTS:
+    raise ImproperlyConfigured("CONSONANT_TSA_ROOTS must name the certificates that CONSONANT_TSA_URL is trusted by")
+ANCHORS = env.list("CONSONANT_ANCHORS", default=[])
+# A file that holds the token that whoever reads /metrics must show. Empty: in local mode this machine reads without one, else nobody.
+METRICS_TOKEN = env.str("CONSONANT_METRICS_TOKEN", "")
 # Whether hooks may call http and private addresses: on a developer's machine.
 HOOK_TARGETS_PRIVATE = env.bool("CONSONANT_HOOKS_PRIVATE", LOCAL)
 ORPHAN_GRACE_SECONDS = env.int("CONSONANT_ORPHAN_GRACE_SECONDS", 300)
@@ -117,6 +149,10 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database")
 DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
 DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+# The role that owns the tables, for `migrate` alone (config/roles.py). Empty: the service's own.
+OWNER_DATABASE = (
+    env.db_url("CONSONANT_OWNER_DATABASE_URL", default="") if env.str("CONSONANT_OWNER_DATABASE_URL", "") else {}
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -143,7 +179,9 @@ CELERY_BEAT_SCHEDULE = {
     "retention.pursue": {"task": "retention.pursue", "schedule": 1.0, "options": {"expires": 5}},
     "consent.lapse": {"task": "consent.lapse", "schedule": 2.0, "options": {"expires": 5}},
     "hooks.deliver": {"task": "hooks.deliver", "schedule": 1.0, "options": {"expires": 1}},
+    "ledger.verify_now": {"task": "ledger.verify_now", "schedule": 30.0, "options": {"expires": 30}},
     "hooks.tidy": {"task": "hooks.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
+    "ledger.anchor": {"task": "ledger.anchor", "schedule": 3600.0, "options": {"expires": 3600}},
     "ledger.expire_reservations": {
         "task": "ledger.expire_reservations",
         "schedule": 3600.0,

@@ -5,17 +5,44 @@ from functools import cache
 
 from django.conf import settings
 
+from keyring.kek import EnvironmentKeks, FileKeks, Provider, Ring
+from keyring.local import LocalStore
 from keyring.secretfile import read_or_make
-from keyring.store import KeyStore
+from keyring.store import EpochStore
 
 
 @cache
-def store() -> KeyStore:
+def store() -> EpochStore:
     """Return the key store of this process."""
-    return KeyStore(settings.KEY_STORE, settings.KEK_FILE)
+    if not settings.KEY_SERVER:
+        return LocalStore(settings.KEY_STORE, _ring())
+    from keyring.openbao import OpenBaoStore  # only where there is a server: its libraries take their time to load
+
+    return OpenBaoStore(
+        address=settings.KEY_SERVER,
+        mount=settings.KEY_SERVER_MOUNT,
+        token_file=settings.KEY_SERVER_TOKEN_FILE,
+        ca_file=settings.KEY_SERVER_CA_FILE,
+        ring=_ring(),
+    )
 
 
 @cache
 def reference_key() -> bytes:
     """Return the 32-byte key under which apps' names for their users are stored as HMACs."""
     return read_or_make(settings.SECRETS / "reference", lambda: os.urandom(32))
+
+
+def _ring() -> Ring:
+    """Return the key-encryption keys: a token makes new epochs if there is one, else the environment, else a file; all still serve."""
+    providers: list[Provider] = [FileKeks(settings.KEK_FILE)]
+    if settings.KEK_SECRETS:
+        providers.insert(0, EnvironmentKeks(settings.KEK_SECRETS))
+    if settings.PKCS11_MODULE:
+        from keyring.hsm import TokenKeks  # only where there is a token
+
+        providers.insert(
+            0,
+            TokenKeks(module=settings.PKCS11_MODULE, token=settings.PKCS11_TOKEN, pin_file=settings.PKCS11_PIN_FILE),
+        )
+    return Ring(*providers)

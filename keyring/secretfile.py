@@ -6,9 +6,12 @@ one makes the secret and both read the same. A crash leaves at most an unused te
 
 import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from keyring.errors import KeyStoreBroken
 
 
 def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
@@ -43,3 +46,22 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_private(path: Path) -> bytes:
+    """Return what is in a file that nobody but its owner may read.
+
+    Raises:
+        KeyStoreBroken: It is missing, cannot be read, or others may read or write it.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            data = file.read()
+    except FileNotFoundError:
+        raise KeyStoreBroken(f"{path} is missing") from None
+    except OSError as error:
+        raise KeyStoreBroken(f"{path} cannot be read: {error.strerror}") from None
+    if mode & ~0o600:
+        raise KeyStoreBroken(f"{path} has mode {mode:o}, so others may use what is in it; chmod 600 it")
+    return data

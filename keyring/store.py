@@ -1,57 +1,34 @@
 """The key store: 32-byte keys by name, wrapped, outside PostgreSQL and outside its backups.
 
-A wrapped key deleted from PostgreSQL is still in dead tuples, in recycled WAL and in every backup. So keys live in an SQLite file
-with `secure_delete` (freed bytes are overwritten), `journal_mode=TRUNCATE` and `synchronous=FULL`: when `put` or `destroy` returns,
-it has happened on disk; a crash inside either leaves all of it or none. Each key is sealed under the key-encryption key (32 bytes in
-a file of mode 600) with its name as context.
+A wrapped key deleted from PostgreSQL is still in dead tuples, in recycled WAL and in every backup. So keys live elsewhere, behind the
+small interface here, and there are two that fulfil it: `keyring.local`, an SQLite file, and `keyring.openbao`, a server with
+OpenBao's or HashiCorp Vault's KV version 2. Each key is sealed under the key-encryption key of an epoch (`keyring.kek`) with its
+name as context, in both.
 
 Names say what a key is for: `artifact:<uuid>`, `subject:<uuid>` (of a person, or of one app's tie to a person), `evidence:<uuid>`,
 `custody:<uuid>`, `certificate:<uuid>`, `hook:<uuid>`, `tenant:<uuid>`,
-`log:<origin>`, `certificates:<origin>`.
+`log:<origin>`, `certificates:<origin>`, `heads:platform`.
 """
 
-import os
-import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
+from typing import Protocol
 
-from keyring.errors import KeyGone, KeyStoreBroken, SealBroken
-from keyring.seal import KEY_BYTES, seal, unseal
-from keyring.secretfile import read_or_make
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS key (name TEXT PRIMARY KEY, wrapped BLOB NOT NULL, made_at REAL NOT NULL) WITHOUT ROWID;
-"""
+from keyring.kek import Epoch, Ring
 
 
-class KeyStore:
-    """One SQLite file of wrapped keys and the file of the key that wraps them."""
-
-    def __init__(self, path: Path, kek_file: Path) -> None:
-        self._path = path
-        self._kek_file = kek_file
-        self._local = threading.local()
+class KeyStore(Protocol):
+    """What the rest of the service asks of a key store."""
 
     def put(self, keys: Mapping[str, bytes], *, now: datetime) -> None:
-        """Store the keys, synced. A name that is there keeps its key: names are never reused.
+        """Store the keys, durably. A name that is there keeps its key: names are never reused.
 
         Raises:
-            ValueError: A key is not 32 bytes.
+            ValueError: A key is not 32 bytes, or a name is not `kind:rest`.
         """
-        if any(len(key) != KEY_BYTES for key in keys.values()):
-            raise ValueError("a key has 32 bytes")
-        kek = self._kek()
-        rows = [(name, seal(kek, key, context=name.encode()), now.timestamp()) for name, key in keys.items()]
-        with self._transaction() as sql:
-            sql.executemany("INSERT OR IGNORE INTO key (name, wrapped, made_at) VALUES (?, ?, ?)", rows)
 
     def make(self, name: str, *, now: datetime) -> bytes:
         """Return the key of that name, making a random one when there is none."""
-        self.put({name: os.urandom(KEY_BYTES)}, now=now)
-        return self.get(name)
 
     def get(self, name: str) -> bytes:
         """Return the key of that name.
@@ -60,80 +37,41 @@ class KeyStore:
             KeyGone: It was destroyed, or never was.
             KeyStoreBroken: It is there and the key-encryption key does not open it.
         """
-        row = self._connection().execute("SELECT wrapped FROM key WHERE name = ?", (name,)).fetchone()
-        if row is None:
-            raise KeyGone(name.partition(":")[0])
-        try:
-            return unseal(self._kek(), row[0], context=name.encode())
-        except SealBroken:
-            raise KeyStoreBroken("the key-encryption key does not open this key store") from None
 
     def has(self, name: str) -> bool:
         """Say whether there is a key of that name."""
-        return self._connection().execute("SELECT 1 FROM key WHERE name = ?", (name,)).fetchone() is not None
 
     def destroy(self, names: Iterable[str]) -> None:
-        """Overwrite and remove the keys, synced. Names that are not there are no error: this can be repeated."""
-        with self._transaction() as sql:
-            sql.executemany("DELETE FROM key WHERE name = ?", [(name,) for name in names])
+        """Destroy the keys for good. Names that are not there are no error: this can be repeated."""
 
     def older_than(self, moment: datetime, *, prefix: str, batch: int = 500) -> Iterator[list[str]]:
         """Yield the names with that prefix whose keys were made before `moment`, a batch at a time."""
-        last = prefix
-        while True:
-            found = [
-                row[0]
-                for row in self._connection().execute(
-                    "SELECT name FROM key WHERE name > ? AND name < ? AND made_at < ? ORDER BY name LIMIT ?",
-                    (last, prefix + "\U0010ffff", moment.timestamp(), batch),
-                )
-            ]
-            if not found:
-                return
-            yield found
-            last = found[-1]
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        sql = self._connection()
-        sql.execute("BEGIN IMMEDIATE")
-        try:
-            yield sql
-            sql.execute("COMMIT")
-        except BaseException:
-            if sql.in_transaction:  # SQLite ends it by itself when the disk is full
-                sql.execute("ROLLBACK")
-            raise
 
-    def _connection(self) -> sqlite3.Connection:
-        """Return this thread's connection; a process that forked opens its own."""
-        if getattr(self._local, "pid", None) != os.getpid():
-            self._local.connection = self._open()
-            self._local.pid = os.getpid()
-        connection: sqlite3.Connection = self._local.connection
-        return connection
+class EpochStore(KeyStore, Protocol):
+    """A key store whose wrapping can be renewed: what `keyring.rotate` asks of it."""
 
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
-        os.close(descriptor)
-        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-        connection.execute("PRAGMA journal_mode=TRUNCATE")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA secure_delete=ON")
-        connection.execute(_SCHEMA)
-        return connection
+    @property
+    def ring(self) -> Ring:
+        """The key-encryption keys by which it wraps."""
 
-    def _kek(self) -> bytes:
-        """Return the key-encryption key; only an empty store may make one, for a new one would orphan every key."""
-        missing = not self._kek_file.exists() and self._connection().execute("SELECT 1 FROM key LIMIT 1").fetchone()
-        if (
-            missing and not self._kek_file.exists()
-        ):  # looked at again: another process may have made it and then the first key
-            raise KeyStoreBroken(
-                f"the key-encryption key {self._kek_file} is missing; put it back: without it no key opens"
-            )
-        kek = read_or_make(self._kek_file, lambda: os.urandom(KEY_BYTES))
-        if len(kek) != KEY_BYTES:
-            raise KeyStoreBroken(f"the key-encryption key {self._kek_file} does not have 32 bytes")
-        return kek
+    def epochs(self) -> list[Epoch]:
+        """Return all epochs that ever were, the newest last. New keys are wrapped under the newest."""
+
+    def add_epoch(self, epoch: Epoch) -> bool:
+        """List an epoch, durably, and wrap new keys under it from now on; say no if its number is taken."""
+
+    def note_rewrapped(self, number: int, *, now: datetime) -> None:
+        """Note that no key was left under an older epoch."""
+
+    def note_destroyed(self, number: int, *, now: datetime) -> None:
+        """Note that the epoch's key was destroyed, and forget what was needed to find it."""
+
+    def rewrap(self, *, batch: int = 500) -> Iterator[int]:
+        """Wrap every key anew that is not under the newest epoch; yield how many, a batch at a time.
+
+        A crash leaves each key under its old epoch or under the newest, and whole. A key that is destroyed meanwhile stays destroyed.
+        """
+
+    def counts(self) -> dict[int, int]:
+        """Return how many keys each epoch wraps."""

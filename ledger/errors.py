@@ -36,6 +36,14 @@ class InvalidCheckpoint(LedgerError):
     """The checkpoint is malformed."""
 
 
+class InvalidPolicy(LedgerError):
+    """The policy is malformed."""
+
+
+class InvalidRequest(LedgerError):
+    """The request to a witness is malformed."""
+
+
 class InvalidTile(LedgerError):
     """The tile or entry bundle is malformed."""
 
@@ -46,6 +54,30 @@ class InvalidLeaf(LedgerError):
 
 class Behind(LedgerError):
     """The database is older than the published log."""
+
+
+class Diverged(LedgerError):
+    """The database holds what was never signed: it is no beginning of the signed log."""
+
+
+class FileDiffers(LedgerError):
+    """A published file would get other bytes."""
+
+
+class StoreAway(LedgerError, OSError):
+    """The store of the published log does not answer as it should."""
+
+
+class AnchorFailed(LedgerError):
+    """No evidence was obtained."""
+
+
+class InvalidEvidence(LedgerError):
+    """The evidence does not hold."""
+
+
+class ExportFailed(LedgerError):
+    """The copy is not as it should be."""
 
 
 class EntryUnknown(LedgerError):

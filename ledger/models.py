@@ -3,7 +3,8 @@
 `Pending` is what was appended and has no place yet; `Entry` is what has one, for ever (a trigger refuses UPDATE, DELETE and
 TRUNCATE); `Opening` lies beside an entry and can be destroyed without touching it; `Log` is the head; `Checkpoint` is each head that
 was signed;
-`Witnessing`, `Anchor` and `Alarm` say how others see the log; `Reservation` is a request that must not happen twice.
+`Witnessing`, `Anchor` and `Alarm` say how others see the log; `Verification` is a replay that an officer asked for;
+`Reservation` is a request that must not happen twice.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -21,6 +22,9 @@ class Log(models.Model):
     frontier = ArrayField(models.BinaryField(max_length=32), default=list)
     """Roots of the perfect subtrees that make up the tree, largest first."""
     vkey = models.CharField(max_length=300)
+    entered_size = models.BigIntegerField(default=0)
+    """The size of its last published head that is an entry of the platform's log."""
+    entered_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("log")
@@ -51,7 +55,7 @@ class Entry(models.Model):
     """One leaf of a log, as it was hashed."""
 
     pk = models.CompositePrimaryKey("log_id", "index")
-    log = models.ForeignKey(Log, on_delete=models.PROTECT, related_name="entries")
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, related_name="entries", db_index=False)
     index = models.BigIntegerField()
     ref = models.UUIDField(db_index=True)
     leaf = models.BinaryField()
@@ -116,7 +120,7 @@ class Alarm(models.Model):
 
     log = models.ForeignKey(Log, on_delete=models.PROTECT, db_constraint=False)
     what = models.CharField(max_length=60)
-    """`log.behind`, `log.stalled`, `witness.quorum`, `witness.disagrees`, `anchor.failed`."""
+    """`log.behind`, `log.stalled`, `log.corrupt`, `witness.quorum`, `witness.disagrees`, `anchor.failed`."""
     detail = models.CharField(max_length=300, blank=True)
     raised_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -153,6 +157,32 @@ class Anchor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.log_id} {self.size}"
+
+
+class Verification(models.Model):
+    """A replay of a whole published log that an officer asked for, and what it found."""
+
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, db_constraint=False)
+    asked_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    size = models.BigIntegerField(null=True)
+    """The size of the published checkpoint that was verified."""
+    errors = models.IntegerField(default=0)
+    findings = ArrayField(models.TextField(), default=list)
+    """The first of them, one line each."""
+
+    class Meta:
+        verbose_name = _("verification")
+        verbose_name_plural = _("verifications")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["log"], condition=models.Q(ended_at=None), name="ledger_verification_one_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.log_id} {self.asked_at:%Y-%m-%d %H:%M:%S}"
 
 
 class Reservation(models.Model):
