@@ -2,12 +2,19 @@
 
 from django.apps import AppConfig
 from django.contrib.admin import apps
+from django.core import checks
+
+from config import roles
 
 
 class Project(AppConfig):
     """The project's own."""
 
     name = "config"
+
+    def ready(self) -> None:
+        """Have `check --deploy` look at the database's roles."""
+        checks.register(roles.check, deploy=True)
 
 
 class Admin(apps.AdminConfig):

@@ -7,8 +7,10 @@ Invariants:
 
 - A database is whole or absent: it is made in a folder beside its own, then renamed. A crash leaves a folder that the next
   start deletes.
-- No TCP. Sockets are closed to other accounts; PostgreSQL lets in this account only, as the role `consonant`, which is no
-  superuser. The superuser has no way in at all.
+- No TCP. Sockets are closed to other accounts; PostgreSQL lets in this account only, as `consonant`, the service, or as
+  `consonant_owner`, who owns the database and changes its schema. Neither is a superuser, who has no way in at all.
+- A database that an earlier version made, owned by the service itself, is handed to the owner before it starts, in single-user mode. The
+  list of names comes last: a crash before leaves a database that the next start hands over again, to the same end.
 - PostgreSQL's log names no values (terse, no statements).
 """
 
@@ -34,12 +36,44 @@ from deploy.errors import DISK_FULL, CannotStart, ProgramFailed, says_disk_full
 from deploy.place import POSTGRES_MAJOR, Place, Say, give, own_name, plain_environment, run_as, settle
 
 START_SECONDS = 60.0
-SQL = "CREATE ROLE consonant LOGIN CREATEDB;\nCREATE DATABASE consonant OWNER consonant;\n"
+END_SECONDS = 20.0
+CREATE = """
+CREATE ROLE consonant LOGIN;
+
+CREATE DATABASE consonant;
+
+"""
+HAND_OVER = """
+DO $$ BEGIN
+    IF to_regrole('consonant_owner') IS NULL THEN
+        CREATE ROLE consonant_owner LOGIN CREATEDB;
+    END IF;
+END $$;
+
+ALTER DATABASE consonant OWNER TO consonant_owner;
+
+REASSIGN OWNED BY consonant TO consonant_owner;
+
+ALTER ROLE consonant NOCREATEDB;
+
+"""
+ACCESS_FILES = ("pg_hba.conf", "pg_ident.conf")
+ACCESS = "local all consonant,consonant_owner peer map=consonant\n"
 
 
 def database_url(place: Place) -> str:
-    """Address of the embedded database, for libpq and for Django."""
+    """Address of the embedded database for the service, for libpq and for Django."""
     return f"postgresql://consonant@/consonant?host={place.sockets}"
+
+
+def owner_url(place: Place) -> str:
+    """Address of the embedded database for its owner."""
+    return f"postgresql://consonant_owner@/consonant?host={place.sockets}"
+
+
+def as_service(owner: str) -> str:
+    """Turn the owner's address into the service's."""
+    return owner.replace("//consonant_owner@", "//consonant@")
 
 
 def broker_url(place: Place) -> str:
@@ -150,11 +184,20 @@ def prepare(place: Place, *, durable: bool, say: Say) -> None:
         shutil.rmtree(half)
     if check_database(data, uid=uid):
         _clear_stale_locks(place, data)
+        if not all("consonant_owner" in (data / file).read_text(encoding="utf-8") for file in ACCESS_FILES):
+            say("Giving the database an owner of its own")
+            _wait_until_free(data)
+            _clear_stale_locks(place, data)
+            _hand_over(place, data, durable=durable)
         return
     say("Making the database")
     fresh = Path(tempfile.mkdtemp(prefix="postgres-new-", dir=place.home))
     give(fresh, place.account)
-    _initialise(place, fresh, durable=durable)
+    try:
+        _initialise(place, fresh, durable=durable)
+    except ProgramFailed:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
     fresh.rename(data)
     parent = os.open(place.home, os.O_RDONLY)
     try:
@@ -176,8 +219,29 @@ def _initialise(place: Place, data: Path, *, durable: bool) -> None:
         ),
         *([] if durable else ["--no-sync"]),
     ]
-    first = [
-        f"{programs}/bin/postgres",
+    first = _single(place, data, durable=durable, database="postgres")
+    _carry_out(place, [(initdb, ""), (first, CREATE)], failed="The database could not be made.")
+    _hand_over(place, data, durable=durable)
+
+
+def _hand_over(place: Place, data: Path, *, durable: bool) -> None:
+    """Let `consonant_owner` own the database, and both names in. It can be repeated."""
+    name = own_name().replace('"', '""')
+    names = "".join(f'consonant "{name}" {role}\n' for role in ("consonant", "consonant_owner"))
+    steps = [(_single(place, data, durable=durable, database="consonant"), HAND_OVER)]
+    for file, text in zip(ACCESS_FILES, (ACCESS, names), strict=True):
+        steps += [
+            (["tee", str(data / f"{file}.new")], text),
+            *([(["sync", str(data / f"{file}.new")], "")] if durable else []),
+            (["mv", str(data / f"{file}.new"), str(data / file)], ""),
+        ]
+    _carry_out(place, steps, failed="The database could not be given an owner of its own.")
+
+
+def _single(place: Place, data: Path, *, durable: bool, database: str) -> list[str]:
+    """Say how PostgreSQL runs alone, as its superuser, for what it reads."""
+    return [
+        f"{place.postgres}/bin/postgres",
         "--single",
         "-j",
         "-D",
@@ -185,28 +249,30 @@ def _initialise(place: Place, data: Path, *, durable: bool) -> None:
         "-c",
         "exit_on_error=true",
         *([] if durable else ["-F"]),
-        "postgres",
+        database,
     ]
-    name = own_name().replace('"', '""')
-    steps: list[tuple[list[str], str]] = [
-        (initdb, ""),
-        (first, SQL.replace(";\n", ";\n\n")),
-        (["tee", str(data / "pg_hba.conf")], "local all consonant peer map=consonant\n"),
-        (["tee", str(data / "pg_ident.conf")], f'consonant "{name}" consonant\n'),
-    ]
+
+
+def _carry_out(place: Place, steps: list[tuple[list[str], str]], *, failed: str) -> None:
     for argv, text in steps:
         done = run_as(place.account, argv, cwd=place.home, text=text)
         if done.returncode != 0:
             lines = (done.stdout + done.stderr).splitlines()
-            shutil.rmtree(data, ignore_errors=True)
-            raise ProgramFailed(DISK_FULL if says_disk_full(lines) else "The database could not be made.", lines[-20:])
+            raise ProgramFailed(DISK_FULL if says_disk_full(lines) else failed, lines[-20:])
+
+
+def _wait_until_free(data: Path) -> None:
+    """Wait for the single-user server of a start that was killed: it ends by itself, having read all it was given."""
+    deadline = time.monotonic() + END_SECONDS
+    while (data / "postmaster.pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _clear_stale_locks(place: Place, data: Path) -> None:
     """Delete the locks of a server that is gone, for its number may by now be another process of this account."""
     note = data / "postmaster.pid"
     try:
-        pid = int(note.read_text(encoding="utf-8").split("\n", 1)[0])
+        pid = abs(int(note.read_text(encoding="utf-8").split("\n", 1)[0]))  # in single-user mode it is negative
     except (OSError, ValueError):
         pid = 0
     process = Path(f"/proc/{pid}")
@@ -251,7 +317,7 @@ def wait_for_redis(place: Place, *, alive: Callable[[], None]) -> None:
 
 @contextlib.contextmanager
 def serve(var: Path, *, postgres: bool = True, redis: bool = True, durable: bool = True) -> Iterator[tuple[str, str]]:
-    """Run the servers without a supervisor while the block runs; yields (database_url, broker_url).
+    """Run the servers without a supervisor while the block runs; yields (the owner's database_url, broker_url).
 
     An address is empty where its server was not asked for. With `durable` false nothing is synced, and the data lies in a
     folder of its own which the end deletes. Call it from the main thread: the servers die with the thread that calls.
@@ -271,7 +337,7 @@ def serve(var: Path, *, postgres: bool = True, redis: bool = True, durable: bool
             running.append((process, signal.Signals[program["death_signal"]]))
             watched[name] = (process, log)
         wait(place, alive=lambda: _raise_if_ended(watched))
-        yield database_url(place) if postgres else "", broker_url(place) if redis else ""
+        yield owner_url(place) if postgres else "", broker_url(place) if redis else ""
     finally:
         for process, farewell in running:
             process.send_signal(farewell)

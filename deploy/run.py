@@ -28,6 +28,7 @@ from deploy.supervised import Supervisor
 
 PROJECT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 90.0
+OWNER = "CONSONANT_OWNER_DATABASE_URL"
 
 
 class Stop(BaseException):
@@ -98,6 +99,7 @@ def service_programs(*, var: Path) -> dict[str, Program]:
     return {
         "web": steps.python(PROJECT, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "config.wsgi"),
         "sequencer": steps.manage(PROJECT, "sequence"),
+        "publisher": steps.manage(PROJECT, "publish"),
         "worker": steps.python(
             PROJECT, *celery, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "INFO"
         ),
@@ -182,8 +184,10 @@ def run(*, var: Path, port: int, began: float) -> None:
         "CONSONANT_PUBLIC_URL": url,
         "PORT": str(port),
     }
-    write_service_env(var / "run" / "service.env", service)
+    owner = {OWNER: embedded.owner_url(place) if own_postgres else os.environ.get(OWNER, "")}
+    write_service_env(var / "run" / "service.env", service | owner)
     environment = {**os.environ, **service, "CONSONANT_VAR": str(var), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    environment.pop(OWNER, None)  # the service itself never acts as the owner
     environment |= {"CONSONANT_PYTHON": sys.executable, "CONSONANT_CHILD": child.__file__}
     listing = var / "run" / "setup.json"
     listing.write_text(json.dumps(steps.programs(PROJECT)), encoding="utf-8")
@@ -193,7 +197,7 @@ def run(*, var: Path, port: int, began: float) -> None:
         supervisor.start()
         embedded.wait(place, alive=lambda: supervisor.check(patient=True))
         steps.compile_messages(PROJECT / "locale")
-        steps.carry_out(listing=listing, log=var / "log" / "setup.log", environment=environment, say=say)
+        steps.carry_out(listing=listing, log=var / "log" / "setup.log", environment=environment | owner, say=say)
         letters = Follower(var / "log" / "web.out.log")
         supervisor.start_service()
         say("Waiting for the service to answer")

@@ -15,7 +15,7 @@ from deploy.errors import ProgramFailed
 from deploy.place import Say
 
 STEPS = {
-    "migrate": ("Preparing the database", ["migrate", "--noinput", "--verbosity=0"]),
+    "migrate": ("Preparing the database", ["migrate", "--noinput", "--verbosity=0", "--stopped"]),
     "collectstatic": ("Collecting static files", ["collectstatic", "--noinput", "--verbosity=0"]),
     "prepare_demo": ("Preparing the demo accounts", ["prepare_demo"]),
 }

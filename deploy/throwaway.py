@@ -9,21 +9,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploy.embedded import serve
+from deploy.embedded import as_service, serve
 
 
 def main() -> int:
     """Run the command line's Python program; returns its exit code."""
     with (
         tempfile.TemporaryDirectory(prefix="consonant-check-") as folder,
-        serve(Path(folder), durable=False) as (database, broker),
+        serve(Path(folder), durable=False) as (owner, broker),
     ):
         example = {
             "CONSONANT_MODE": "production",
             "CONSONANT_PUBLIC_URL": "https://consent.example.org",
             "EMAIL_URL": "smtp+tls://mail.example.org:587",
             "CONSONANT_VAR": folder,
-            "DATABASE_URL": database,
+            "DATABASE_URL": as_service(owner),
+            "CONSONANT_OWNER_DATABASE_URL": owner,
             "CELERY_BROKER_URL": broker,
         }
         return subprocess.run([sys.executable, *sys.argv[1:]], check=False, env={**os.environ, **example}).returncode

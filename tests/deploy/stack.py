@@ -129,12 +129,15 @@ class Service:
         finally:
             connection.close()
 
-    def database_url(self):
+    def database_url(self, name="DATABASE_URL"):
         return next(
             line.partition("=")[2]
             for line in (self.var / "run" / "service.env").read_text().splitlines()
-            if line.startswith("DATABASE_URL=")
+            if line.startswith(f"{name}=")
         )
+
+    def owner_url(self):
+        return self.database_url("CONSONANT_OWNER_DATABASE_URL")
 
     def end(self):
         """Whatever the test did, leave nothing."""

@@ -42,7 +42,7 @@ def test_starts_without_lang_and_refuses_a_second(service, var):
     service.wait_ready()
     assert service.is_ready()
     assert (var / "run" / "service.env").stat().st_mode & 0o777 == 0o600
-    with psycopg.connect(service.database_url()) as connection:
+    with psycopg.connect(service.owner_url()) as connection:
         connection.execute("CREATE TABLE kept (at int)")
         assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
@@ -70,7 +70,7 @@ def test_starts_without_lang_and_refuses_a_second(service, var):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_goes_on_and_ends_at_a_signal(service, number):
     service.wait_ready()
-    with psycopg.connect(service.database_url()) as connection:
+    with psycopg.connect(service.owner_url()) as connection:
         connection.execute("SELECT at FROM kept")
     os.killpg(service.process.pid, number)
     assert service.wait_ended() == 0

