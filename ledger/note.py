@@ -1,4 +1,4 @@
-"""Signed notes, C2SP signed-note v1.0.0, with Ed25519 keys (signature type 0x01) and no other kind.
+"""Signed notes, C2SP signed-note v1.0.0. Its own keys are Ed25519 (signature type 0x01); `open` takes any verifier.
 
 A note is a text that ends in a newline, an empty line, and one or more signature lines:
 
@@ -13,8 +13,9 @@ Invariants of `open`:
 4. A signature whose name and id are those of a verifier must verify, or the whole note is refused.
 5. At least one signature verifies, or the note is refused.
 
-A verifier key is `<name>+<8 hex digits of the key id>+<base64 of 0x01 and 32 bytes>`. Keys of low order and keys
-with a non-canonical encoding are refused: with the first, one signature can fit every text.
+A verifier key is `<name>+<8 hex digits of the key id>+<base64 of the type's byte and the key>`. Ed25519 keys of low
+order and keys with a non-canonical encoding are refused: with the first, one signature can fit every text. Types 0x04
+and 0x06, which sign checkpoints only, are in `cosignature`.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ import binascii
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.exceptions import InvalidSignature as BadSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ledger.errors import InvalidKey, InvalidNote, InvalidSignature, UnsignedNote
+from .errors import InvalidKey, InvalidNote, InvalidSignature, UnsignedNote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,6 +83,34 @@ class Note:
     unknown: tuple[Signature, ...] = ()
 
 
+class AnyVerifier(Protocol):
+    """A public key under a name, of whatever signature type."""
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        ...
+
+    @property
+    def key_id(self) -> bytes:
+        """The key's four-byte id."""
+        ...
+
+    @property
+    def vkey(self) -> str:
+        """The key as text."""
+        ...
+
+    @property
+    def public_key(self) -> bytes:
+        """The key itself."""
+        ...
+
+    def verify(self, text: bytes, signature: bytes) -> bool:
+        """Tell whether the signature is this key's over the text."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Verifier:
     """An Ed25519 public key under a name."""
@@ -91,52 +120,30 @@ class Verifier:
 
     def __post_init__(self) -> None:
         """Refuse a name or a key that no note may carry."""
-        _check_name(self.name)
-        if len(self.public_key) != _KEY_BYTES:
-            raise InvalidKey(f"{len(self.public_key)} bytes, not {_KEY_BYTES}")
-        y = int.from_bytes(self.public_key, "little") & (2**255 - 1)
-        if y >= _FIELD_PRIME:
-            raise InvalidKey("its encoding is not canonical")
-        if y in _LOW_ORDER_Y:
-            raise InvalidKey("it has a low order")
+        check_name(self.name)
+        check_ed25519(self.public_key)
 
     @classmethod
     def from_vkey(cls, vkey: str) -> Verifier:
         """Parse a verifier key. Raises InvalidKey."""
-        parts = vkey.split("+", 2)  # The base64 part may hold a plus itself.
-        if len(parts) != 3 or not _KEY_ID.fullmatch(parts[1]):
-            raise InvalidKey("it is not <name>+<id>+<key>")
-        name, key_id, encoded = parts
-        try:
-            key = _decode_base64(encoded)
-        except ValueError:
-            raise InvalidKey("its base64 is malformed") from None
+        name, key = read_vkey(vkey)
         if key[:1] != _ED25519:
             raise InvalidKey("it is not of type Ed25519")
-        verifier = cls(name, key[1:])
-        if verifier.key_id.hex() != key_id:
-            raise InvalidKey("its id is not the one of this name and key")
-        return verifier
+        return cls(name, key[1:])
 
     @property
     def key_id(self) -> bytes:
         """The first four bytes of SHA-256(name || newline || type || key)."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public_key).digest()[:_ID_BYTES]
+        return key_id_of(self.name, _ED25519 + self.public_key)
 
     @property
     def vkey(self) -> str:
         """The key as text, for a verifier's configuration."""
-        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(_ED25519 + self.public_key).decode()}"
+        return write_vkey(self.name, _ED25519 + self.public_key)
 
     def verify(self, text: bytes, signature: bytes) -> bool:
         """Tell whether the signature is this key's over the text."""
-        if len(signature) != _SIGNATURE_BYTES:
-            return False
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text)
-        except BadSignature:
-            return False
-        return True
+        return verify_ed25519(self.public_key, text, signature)
 
 
 class Signer:
@@ -177,7 +184,7 @@ def sign(text: str, signers: Iterable[Signer]) -> str:
     return f"{text}\n{''.join(lines)}"
 
 
-def open(note: str | bytes, verifiers: Iterable[Verifier]) -> Note:  # noqa: A001 - read as note.open
+def open(note: str | bytes, verifiers: Iterable[AnyVerifier]) -> Note:  # noqa: A001 - read as note.open
     """Return the note's text and signatures, once a known key's signature has verified.
 
     Raises InvalidNote, InvalidSignature or UnsignedNote.
@@ -187,11 +194,13 @@ def open(note: str | bytes, verifiers: Iterable[Verifier]) -> Note:  # noqa: A00
     data = text.encode()
     signatures: list[Signature] = []
     unknown: list[Signature] = []
-    for signature in lines:
+    for signature, canonical in lines:
         verifier = known.get((signature.name, signature.key_id))
-        if verifier is None:
+        if verifier is None and canonical:
             unknown.append(signature)
-        elif not verifier.verify(data, signature.signature):
+        elif verifier is None:
+            raise InvalidNote("the base64 of a signature line is not canonical")
+        elif not canonical or not verifier.verify(data, signature.signature):
             raise InvalidSignature(signature.name)
         elif signature not in signatures:
             signatures.append(signature)
@@ -202,15 +211,89 @@ def open(note: str | bytes, verifiers: Iterable[Verifier]) -> Note:  # noqa: A00
 
 def read_text(note: str | bytes) -> str:
     """Return a note's text without verifying any signature: for diagnosis only, it proves nothing."""
-    return _split(note)[0]
+    text, lines = _split(note)
+    if not all(canonical for _, canonical in lines):
+        raise InvalidNote("the base64 of a signature line is not canonical")
+    return text
 
 
-def _split(note: str | bytes) -> tuple[str, list[Signature]]:
+def cut_text(note: str | bytes) -> str:
+    """Return what stands before a note's signature lines, whatever these are: to learn whose keys it needs."""
     whole = _decode(note)
     cut = whole.rfind("\n\n")
     if cut < 0:
         raise InvalidNote("no empty line before the signatures")
-    text, tail = whole[: cut + 1], whole[cut + 2 :]
+    return whole[: cut + 1]
+
+
+def with_signatures(text: str, signatures: Iterable[Signature]) -> str:
+    """Return the text as a note with signatures that were made or verified elsewhere."""
+    return f"{text}\n{''.join(signature.line() for signature in signatures)}"
+
+
+def read_vkey(vkey: str) -> tuple[str, bytes]:
+    """Return the name of a verifier key, and its type's byte followed by the key. Raises InvalidKey."""
+    parts = vkey.split("+", 2)  # The base64 part may hold a plus itself.
+    if len(parts) != 3 or not _KEY_ID.fullmatch(parts[1]):
+        raise InvalidKey("it is not <name>+<id>+<key>")
+    name, key_id, encoded = parts
+    check_name(name)
+    try:
+        key = _decode_base64(encoded)
+    except ValueError:
+        raise InvalidKey("its base64 is malformed") from None
+    if key_id_of(name, key).hex() != key_id:
+        raise InvalidKey("its id is not the one of this name and key")
+    return name, key
+
+
+def write_vkey(name: str, key: bytes) -> str:
+    """Return the verifier key of a name and a key that begins with its type's byte."""
+    return f"{name}+{key_id_of(name, key).hex()}+{base64.b64encode(key).decode()}"
+
+
+def key_id_of(name: str, key: bytes) -> bytes:
+    """Return the id of a key that begins with its type's byte."""
+    return sha256(name.encode() + b"\n" + key).digest()[:_ID_BYTES]
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no note may carry. Raises InvalidKey."""
+    if (
+        not name
+        or "+" in name
+        or any(char.isspace() or char < " " for char in name)
+        or not name.isprintable()  # Also refuses lone surrogates, which have no UTF-8.
+    ):
+        raise InvalidKey(f"the name {name!r} is empty or holds a space, a plus or a control character")
+
+
+def check_ed25519(public_key: bytes) -> None:
+    """Refuse a public key that is malformed or of low order. Raises InvalidKey."""
+    if len(public_key) != _KEY_BYTES:
+        raise InvalidKey(f"{len(public_key)} bytes, not {_KEY_BYTES}")
+    y = int.from_bytes(public_key, "little") & (2**255 - 1)
+    if y >= _FIELD_PRIME:
+        raise InvalidKey("its encoding is not canonical")
+    if y in _LOW_ORDER_Y:
+        raise InvalidKey("it has a low order")
+
+
+def verify_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether the signature is the key's over the message (RFC 8032)."""
+    if len(signature) != _SIGNATURE_BYTES:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except BadSignature:
+        return False
+    return True
+
+
+def _split(note: str | bytes) -> tuple[str, list[tuple[Signature, bool]]]:
+    """Return the text and the signatures, each with whether its base64 is canonical."""
+    text = cut_text(note)
+    tail = _decode(note)[len(text) + 1 :]
     if not tail.endswith("\n"):
         raise InvalidNote("it does not end with a signature line and a newline")
     lines = tail[:-1].split("\n")
@@ -238,36 +321,26 @@ def _check_text(text: str) -> None:
     _decode(text)
 
 
-def _check_name(name: str) -> None:
-    if (
-        not name
-        or "+" in name
-        or any(char.isspace() or char < " " for char in name)
-        or not name.isprintable()  # Also refuses lone surrogates, which have no UTF-8.
-    ):
-        raise InvalidKey(f"the name {name!r} is empty or holds a space, a plus or a control character")
-
-
-def _by_key(verifiers: Iterable[Verifier]) -> dict[tuple[str, bytes], Verifier]:
-    known: dict[tuple[str, bytes], Verifier] = {}
+def _by_key(verifiers: Iterable[AnyVerifier]) -> dict[tuple[str, bytes], AnyVerifier]:
+    known: dict[tuple[str, bytes], AnyVerifier] = {}
     for verifier in verifiers:
         if known.setdefault((verifier.name, verifier.key_id), verifier) != verifier:
             raise InvalidKey(f"two keys named {verifier.name} share an id")
     return known
 
 
-def _parse_line(line: str) -> Signature:
+def _parse_line(line: str) -> tuple[Signature, bool]:
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
     try:
         if not line.startswith(_DASH) or not space:
             raise ValueError  # noqa: TRY301 - all of these are one refusal
-        _check_name(name)
-        blob = _decode_base64(encoded)
+        check_name(name)
+        blob = base64.b64decode(encoded, validate=True)
         if len(blob) <= _ID_BYTES:
             raise ValueError  # noqa: TRY301
-    except (ValueError, InvalidKey):
+    except (ValueError, InvalidKey):  # binascii.Error is a ValueError
         raise InvalidNote("a signature line is malformed") from None
-    return Signature(name, blob[:_ID_BYTES], blob[_ID_BYTES:])
+    return Signature(name, blob[:_ID_BYTES], blob[_ID_BYTES:]), base64.b64encode(blob).decode() == encoded
 
 
 def _decode_base64(encoded: str) -> bytes:

@@ -159,6 +159,28 @@ def test_two_keys_that_cannot_be_told_apart_are_refused(monkeypatch):
 
 def test_reading_without_verifying_is_another_function():
     assert note.read_text(note.sign(TEXT, [BOB])) == TEXT
+    assert note.cut_text(f"{TEXT}\nno signature line") == TEXT
+    for bad in ("no empty line\n", "tab\t\n\n"):
+        with pytest.raises(InvalidNote):
+            note.cut_text(bad)
+
+
+def test_base64_that_is_not_canonical_is_a_false_signature_in_a_known_name():
+    good = note.sign(TEXT, [ALICE])
+    assert good.endswith("=\n")
+    bad = good[:-3] + chr(ord(good[-3]) + 1) + "=\n"
+    assert base64.b64decode(bad.split()[-1]) == base64.b64decode(good.split()[-1])
+    with pytest.raises(InvalidSignature):
+        note.open(bad, KNOWN)
+    with pytest.raises(InvalidNote, match="not canonical"):
+        note.open(bad, [BOB.verifier()])
+    with pytest.raises(InvalidNote, match="not canonical"):
+        note.read_text(bad)
+
+
+def test_signatures_made_elsewhere_are_put_under_a_text():
+    lines = [ALICE.sign(TEXT.encode()), BOB.sign(TEXT.encode())]
+    assert note.with_signatures(TEXT, lines) == note.sign(TEXT, [ALICE, BOB])
 
 
 @given(st.text() | st.binary())
