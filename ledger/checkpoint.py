@@ -16,8 +16,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledger import merkle, note
-from ledger.errors import InvalidCheckpoint, UnsignedNote
+from . import merkle, note
+from .errors import InvalidCheckpoint, UnsignedNote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +72,7 @@ def parse(text: str) -> Checkpoint:
     return checkpoint
 
 
-def open(signed: str | bytes, verifiers: Iterable[note.Verifier]) -> Checkpoint:  # noqa: A001 - read as checkpoint.open
+def open(signed: str | bytes, verifiers: Iterable[note.AnyVerifier]) -> Checkpoint:  # noqa: A001 - read as checkpoint.open
     """Return the checkpoint of a signed note, once the log's own key has signed it.
 
     The log's key bears the origin as its name. A checkpoint that only others signed (witnesses) is refused.

@@ -19,10 +19,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ledger import checkpoint as checkpoints
-from ledger import leaf as leaves
-from ledger import merkle, note
-from ledger.errors import InvalidProof
+from . import checkpoint as checkpoints
+from . import leaf as leaves
+from . import merkle, note
+from .errors import InvalidProof
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def parse(text: str) -> Proof:
     return Proof(int(match[1]), hashes, signed, extra)
 
 
-def verify(proof_text: str, leaf: bytes, verifiers: Sequence[note.Verifier]) -> Proven:
+def verify(proof_text: str, leaf: bytes, verifiers: Sequence[note.AnyVerifier]) -> Proven:
     """Check that a log's signed checkpoint holds this leaf, where the leaf itself says.
 
     Raises InvalidProof, InvalidNote and its kinds, InvalidCheckpoint or InvalidLeaf.

@@ -19,8 +19,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ledger import merkle
-from ledger.errors import InvalidTile
+from . import merkle
+from .errors import InvalidTile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,450 +1,325 @@
-"""Replay a whole published log, offline, from its folder alone (tlog-tiles layout), and name what is wrong.
+"""Verify what a log has published, offline: checkpoints, proofs, and the whole log from its folder alone.
 
 What holds for a good log, and is checked here from the bytes up:
 
-1. The checkpoint is signed by the log's own key.
+1. The checkpoint is signed by the log's own key, and where a policy is given, cosigned as it demands (tlog-policy).
 2. The hash tiles of every level agree, and lead to the checkpoint's root.
 3. Every entry up to the checkpoint's size hashes to its place in the tiles of level 0.
 4. Every entry is a canonical leaf, says its own index and log, and carries the hash of the entry before it.
+5. The log extends every earlier checkpoint that the caller has kept.
 
-When something fails, the signed root decides who is believed. If the tiles lead to it, they are the truth, and an
-entry that differs was changed, removed, inserted or swapped. If the entries lead to it, the tiles are at fault. If
-neither does, the history is another one than the log signed.
+A log is first replayed quickly, stretch by stretch, by as many processes as the caller allows (`stretch`): that says
+only whether everything holds. If anything does not, it is replayed once more, slowly, to say what (`diagnose`).
 
-The module reads files and nothing else. It never raises on bad input: a finding is a value. One bundle, the next
-one, and a few tiles are in memory at a time.
+Nothing here asks a network. Nothing raises on bad input: a finding is a value. Each process has one bundle, the next
+one, and a few tiles in memory at a time, whatever the size of the log.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
+import signal
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from ledger import checkpoint as checkpoints
-from ledger import merkle, note, tiles
-from ledger.errors import InvalidLeaf, InvalidTile, LedgerError
-from ledger.leaf import GENESIS_PREV, read_link
+from . import checkpoint as checkpoints
+from . import merkle, note, policy, proof, tiles
+from .climb import Climb
+from .diagnose import diagnose
+from .errors import InvalidProof, InvalidTile, LedgerError
+from .finding import Finding, bad, good
+from .leaf import GENESIS_PREV
+from .logcopy import LogCopy, read_file
+from .stretch import BUNDLES, Job, Stretch, replay
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from .checkpoint import Checkpoint
+    from .policy import Policy
+
+__all__ = ["Finding", "verify_checkpoint", "verify_consistency", "verify_inclusion", "verify_log"]
 
 MAX_FINDINGS: Final = 300
-_TILES_KEPT: Final = 8
+_WORTH_A_PROCESS: Final = 4 * BUNDLES
+"""Bundles. A process takes a fifth of a second to start: a smaller log is replayed sooner without."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of a verification: its level, what it is about, the entry concerned if there is one, and a sentence."""
+def verify_checkpoint(
+    signed: bytes, verifiers: Sequence[note.AnyVerifier], *, quorum: Policy | None = None
+) -> Generator[Finding, None, Checkpoint | None]:
+    """Yield what a signed checkpoint is; return it if the log signed it, also when the witnesses' quorum is missing.
 
-    level: Literal["ok", "error"]
-    what: str
-    index: int | None
-    message: str
-
-    def __str__(self) -> str:
-        """Return the finding as one line."""
-        place = "" if self.index is None else f" {self.index}"
-        return f"{self.level}: {self.what}{place}: {self.message}"
-
-
-def verify_log(folder: Path, verifiers: Sequence[note.Verifier]) -> Iterator[Finding]:
-    """Yield what is wrong with the log in this folder; if nothing is, one finding "log.verified" of level ok.
-
-    After `MAX_FINDINGS` findings it stops, with one more that says so.
+    `verifiers` are the log's keys. With a policy, its witnesses' cosignatures must satisfy its quorum.
     """
-    findings = _verify(folder, verifiers)
-    yield from islice(findings, MAX_FINDINGS)
-    if next(findings, None) is not None:
-        yield _error("stopped", None, f"more than {MAX_FINDINGS} findings; the rest of the log was not looked at")
-
-
-def _verify(folder: Path, verifiers: Sequence[note.Verifier]) -> Iterator[Finding]:
-    try:
-        signed = _read_file(folder / "checkpoint", note.MAX_NOTE_BYTES)
-    except OSError as error:
-        yield _error("checkpoint.missing", None, f"the checkpoint cannot be read ({type(error).__name__})")
-        return
-    good = True
     try:
         checkpoint = checkpoints.open(signed, verifiers)
     except LedgerError as error:
-        yield _error("checkpoint.signature", None, f"the checkpoint is not the log's: {error}")
-        good = False
+        yield bad("checkpoint.signature", None, f"the checkpoint is not the log's: {error}")
+        return None
+    yield good(
+        "checkpoint.signed", f"{checkpoint.origin}: {checkpoint.size} entries, root {checkpoint.root.hex()}: by its key"
+    )
+    if quorum is not None:
+        yield _check_quorum(signed, quorum, verifiers)
+    return checkpoint
+
+
+def verify_inclusion(
+    proof_text: str, leaf: bytes, verifiers: Sequence[note.AnyVerifier], *, quorum: Policy | None = None
+) -> Iterator[Finding]:
+    """Yield whether a `.tlog-proof` shows that its checkpoint, signed and cosigned, holds this leaf."""
+    try:
+        parsed = proof.parse(proof_text)
+    except InvalidProof as error:
+        yield bad("proof.malformed", None, str(error))
+        return
+    checkpoint = yield from verify_checkpoint(parsed.checkpoint.encode(errors="replace"), verifiers, quorum=quorum)
+    if checkpoint is None:
+        return
+    try:
+        proven = proof.verify(proof_text, leaf, verifiers)
+    except LedgerError as error:
+        yield bad("entry.not_included", parsed.index, str(error))
+        return
+    yield Finding(
+        "ok",
+        "entry.included",
+        proven.index,
+        f"the leaf is entry {proven.index} of {checkpoint.origin}, under the root of size {checkpoint.size}",
+    )
+
+
+def verify_consistency(folder: Path, old: Checkpoint, new: Checkpoint) -> Iterator[Finding]:
+    """Yield whether `new` extends `old`, both signed by the log, by a proof made from the tiles in this folder."""
+    if old.origin != new.origin:
+        yield bad("origin.differs", None, f"one checkpoint is of the log {old.origin}, the other of {new.origin}")
+    elif old.size > new.size:
+        yield bad(
+            "history.shrunk", None, f"the log signed {old.size} entries earlier, and {new.size} now: it was rolled back"
+        )
+    elif old.size == new.size and old.root != new.root:
+        yield bad(
+            "history.forked",
+            None,
+            f"the log signed two roots of size {new.size}, {old.root.hex()} and {new.root.hex()}:"
+            " keep both checkpoints, they prove it",
+        )
+    elif old.size == new.size:
+        yield _extended(old, new)
+    else:
+        yield _prove_consistency(folder, old, new)
+
+
+def _extended(old: Checkpoint, new: Checkpoint) -> Finding:
+    return good("history.extended", f"size {new.size} extends size {old.size}, root {old.root.hex()}")
+
+
+def _prove_consistency(folder: Path, old: Checkpoint, new: Checkpoint) -> Finding:
+    reader = tiles.TileReader(LogCopy(folder, new.size).read_file, new.size)
+    try:
+        path = merkle.prove_consistency(first=old.size, second=new.size, reader=reader)
+        held = merkle.read_root(size=old.size, reader=reader)
+    except (OSError, InvalidTile) as error:
+        return bad("tile.missing", None, f"the tiles that join size {old.size} to {new.size} cannot be read: {error}")
+    # Whether the tiles speak the truth is for the signed root to say: only then may they accuse the log.
+    try:
+        merkle.verify_consistency(first=old.size, second=new.size, proof=path, first_root=held, second_root=new.root)
+    except InvalidProof:
+        message = (
+            f"the tiles do not lead to the signed root of size {new.size}: they show nothing about size {old.size}"
+        )
+        return bad("history.unproven", None, message)
+    if held == old.root:
+        return _extended(old, new)
+    return bad(
+        "history.forked",
+        None,
+        f"the first {old.size} entries have another root now than the {old.root.hex()} that the log signed for them:"
+        " keep both checkpoints, they prove it",
+    )
+
+
+def verify_log(  # noqa: PLR0913 - what an auditor may ask for
+    folder: Path,
+    verifiers: Sequence[note.AnyVerifier],
+    *,
+    quorum: Policy | None = None,
+    kept: Sequence[Checkpoint] = (),
+    since: Checkpoint | None = None,
+    size: int | None = None,
+    processes: int = 1,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Iterator[Finding]:
+    """Yield what is wrong with the log in this folder; if nothing is, "log.verified" of level ok is the last finding.
+
+    `kept`: checkpoints that the log signed earlier and must extend. `since`: one of these up to which the log was
+    verified before: older entries are not read again. `size`: only the entries below it are read (up to the end of
+    their bundle); the tiles are, all of them. `processes`: how many replay at once; more than one only from a
+    program whose main module can be imported (`multiprocessing` spawns them). `progress` is told up to which entry
+    everything was looked at, and the log's size; it starts again from the first when something is wrong.
+
+    After `MAX_FINDINGS` findings it stops, with one more that says so.
+    """
+    findings = _verify(
+        folder, verifiers, quorum, [*kept, *([since] if since else [])], since, size, processes, progress
+    )
+    yield from islice(findings, MAX_FINDINGS)
+    if next(findings, None) is not None:
+        yield bad("stopped", None, f"more than {MAX_FINDINGS} findings; the rest of the log was not looked at")
+
+
+def _verify(  # noqa: PLR0913, PLR0917 - the same
+    folder: Path,
+    verifiers: Sequence[note.AnyVerifier],
+    quorum: Policy | None,
+    kept: Sequence[Checkpoint],
+    since: Checkpoint | None,
+    size: int | None,
+    processes: int,
+    progress: Callable[[int, int], None],
+) -> Iterator[Finding]:
+    try:
+        signed = read_file(folder / "checkpoint", note.MAX_NOTE_BYTES)
+    except OSError as error:
+        yield bad("checkpoint.missing", None, f"the checkpoint cannot be read ({type(error).__name__})")
+        return
+    checkpoint, findings = _open(signed, verifiers, quorum)
+    yield from findings
+    holds = all(finding.level == "ok" for finding in findings)
+    if checkpoint is None:
+        return
+    is_the_logs = all(finding.what != "checkpoint.signature" for finding in findings)
+    for old in kept if is_the_logs else ():  # A forged checkpoint accuses nobody.
+        for finding in verify_consistency(folder, old, checkpoint):
+            holds = holds and finding.level == "ok"
+            yield finding
+    copy = LogCopy(folder, checkpoint.size)
+    start = min(max(since.size - 1, 0) // tiles.WIDTH, copy.count) if since else 0
+    stop = copy.count if size is None else min(-(-size // tiles.WIDTH), copy.count)
+    stop = max(start, stop)
+    if not _Quick(folder, copy, checkpoint, start, stop, progress).holds(processes):
+        for finding in diagnose(copy, checkpoint, start=start, stop=stop, progress=progress):
+            holds = False
+            yield finding
+    if holds:
+        yield good("log.verified", _verdict(checkpoint, start * tiles.WIDTH, min(stop * tiles.WIDTH, copy.size)))
+
+
+def _verdict(checkpoint: Checkpoint, start: int, stop: int) -> str:
+    read = f"{checkpoint.size} entries"
+    if (start, stop) != (0, checkpoint.size):
+        read += f", of which those in [{start}, {stop}) were read"
+    return f"{checkpoint.origin}: {read}, chained, and under the signed root {checkpoint.root.hex()}"
+
+
+def _open(
+    signed: bytes, verifiers: Sequence[note.AnyVerifier], quorum: Policy | None
+) -> tuple[Checkpoint | None, list[Finding]]:
+    """Return the checkpoint and what is worth saying of it."""
+    findings: list[Finding] = []
+    steps = verify_checkpoint(signed, verifiers, quorum=quorum)
+    while True:
+        try:
+            findings.append(next(steps))
+        except StopIteration as end:
+            checkpoint: Checkpoint | None = end.value
+            break
+    if checkpoint is None:
         try:  # Go on, believing nothing: what else is wrong may say what happened.
             checkpoint = checkpoints.parse(note.read_text(signed))
         except LedgerError:
-            return
-    for finding in _replay(_Folder(folder, checkpoint.size), checkpoint):
-        good = False
-        yield finding
-    if good:
-        yield Finding(
-            "ok",
-            "log.verified",
-            None,
-            f"{checkpoint.origin}: {checkpoint.size} entries, chained, and under the signed root"
-            f" {checkpoint.root.hex()}",
-        )
+            return None, findings
+    return checkpoint, [each for each in findings if each.what != "checkpoint.signed"]
 
 
-def _replay(folder: _Folder, checkpoint: checkpoints.Checkpoint) -> Iterator[Finding]:
-    """Find the root that tiles lead to, and, if it is not the signed one, that of the entries; then replay."""
-    root, origin = checkpoint.root, checkpoint.origin
-    tiles_root = yield from _walk_tiles(folder)
-    if tiles_root == root:
-        yield from _Replay(folder, origin, believe_tiles=True).run()
-        return
-    entries_root = _entries_root(folder)
-    yield from _Replay(folder, origin, believe_tiles=entries_root != root).run()
-    if entries_root == root:
-        return
-    if entries_root is not None and entries_root == tiles_root:
-        yield _error(
-            "history.rewritten",
-            None,
-            f"entries and tiles agree with each other on root {entries_root.hex()} at size {folder.size}, but the log"
-            f" signed {root.hex()}: this is another history than the signed one",
-        )
-    else:
-        yield _error("root.mismatch", None, f"entries and tiles do not lead to the signed root {root.hex()}")
-
-
-class _Folder:
-    """The files of a log, as far as the checkpoint's size makes them exist."""
-
-    def __init__(self, path: Path, size: int) -> None:
-        self._path = path
-        self.size = size
-        self._kept: OrderedDict[int, list[bytes] | None] = OrderedDict()
-
-    def tile(self, level: int, index: int) -> tiles.Tile:
-        found = tiles.tile_at(level=level, index=index, size=self.size)
-        if found is None:
-            raise IndexError(index)
-        return found
-
-    def read_hashes(self, tile: tiles.Tile) -> list[bytes]:
-        """Return a tile's hashes. Raises OSError or InvalidTile."""
-        data, full = self._read(tile, tiles.WIDTH * merkle.HASH_SIZE)
-        hashes = tiles.decode_tile(data)
-        if full:
-            hashes = hashes[: tile.width]
-        if len(hashes) != tile.width:
-            raise InvalidTile(f"{len(hashes)} hashes, not {tile.width}")
-        return hashes
-
-    def read_entries(self, tile: tiles.Tile) -> list[bytes]:
-        """Return a bundle's entries, however many there are. Raises OSError or InvalidTile."""
-        data, full = self._read(tile, tiles.MAX_BUNDLE_BYTES)
-        entries = tiles.decode_bundle(data)
-        return entries[: tile.width] if full else entries
-
-    def level_zero(self, index: int) -> list[bytes] | None:
-        """Return a tile of level 0 from the few kept, None if it cannot be read."""
-        if index not in self._kept:
-            try:
-                self._kept[index] = self.read_hashes(self.tile(0, index))
-            except (OSError, InvalidTile):
-                self._kept[index] = None
-            if len(self._kept) > _TILES_KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[index]
-
-    def _read(self, tile: tiles.Tile, limit: int) -> tuple[bytes, bool]:
-        """Return a file's bytes, and whether it is the full one that stands in for a partial one dropped since."""
-        try:
-            return _read_file(self._path / tile.path, limit), False
-        except FileNotFoundError:
-            if tile.width == tiles.WIDTH:
-                raise
-            return _read_file(self._path / tiles.Tile(tile.level, tile.index).path, limit), True
-
-
-def _walk_tiles(folder: _Folder) -> Generator[Finding, None, bytes | None]:
-    """Check every level of tiles against the one below; return the root that level 0 leads to, if it is all there."""
-    whole = True
-    frontier: list[bytes] = []  # Of the full tiles of level 0, then of the hashes in the partial one.
-    growing: list[list[bytes | None]] = [[] for _ in range(tiles.MAX_LEVEL + 2)]
-    filled = [0] * len(growing)
-    for index in range(-(-folder.size // tiles.WIDTH)):
-        tile = folder.tile(0, index)
-        root = None
-        try:
-            hashes = folder.read_hashes(tile)
-        except (OSError, InvalidTile) as error:
-            yield _unreadable("tile", tile, error, index * tiles.WIDTH)
-            whole = False
-        else:
-            if tile.width < tiles.WIDTH:
-                frontier += merkle.frontier_of(hashes)
-                break
-            root = merkle.root(hashes)
-            if whole:
-                frontier = merkle.frontier_append(frontier, index, root)
-        if tile.width < tiles.WIDTH:
-            break
-        level = 1
-        growing[level].append(root)
-        while len(growing[level]) == tiles.WIDTH:
-            yield from _compare(folder, level, filled[level], growing[level])
-            root = None if None in growing[level] else merkle.root(each for each in growing[level] if each)
-            growing[level] = []
-            filled[level] += 1
-            level += 1
-            growing[level].append(root)
-    for level, rest in enumerate(growing):
-        if rest:
-            yield from _compare(folder, level, filled[level], rest)
-    return merkle.frontier_root(frontier) if whole else None
-
-
-def _compare(folder: _Folder, level: int, index: int, computed: Sequence[bytes | None]) -> Iterator[Finding]:
-    tile = folder.tile(level, index)
-    first = index << tiles.HEIGHT * (level + 1)
+def _check_quorum(signed: bytes, quorum: Policy, verifiers: Sequence[note.AnyVerifier]) -> Finding:
     try:
-        hashes = folder.read_hashes(tile)
-    except (OSError, InvalidTile) as error:
-        yield _unreadable("tile", tile, error, first)
-        return
-    for place, (held, own) in enumerate(zip(hashes, computed, strict=True)):
-        if own is not None and held != own:
-            below = folder.tile(level - 1, index * tiles.WIDTH + place)
-            yield _error(
-                "tile.mismatch",
-                first + (place << tiles.HEIGHT * level),
-                f"hash {place} of {tile.path} is not the root of {below.path}",
-            )
+        checked = policy.check(signed, quorum, log_verifiers=verifiers)
+    except LedgerError as error:
+        return bad("checkpoint.quorum", None, f"the cosignatures do not hold: {error}")
+    names = ", ".join(checked.cosigned_by) or "nobody"
+    if checked.satisfied:
+        return good("checkpoint.cosigned", f"by {names}: the policy's quorum is met")
+    return bad("checkpoint.quorum", None, f"cosigned by {names}: the policy demands more")
 
 
-def _entries_root(folder: _Folder) -> bytes | None:
-    """Return the root that the entries lead to, None if they are not all there."""
-    frontier: list[bytes] = []
-    size = 0
-    for index in range(-(-folder.size // tiles.WIDTH)):
-        tile = folder.tile(tiles.ENTRIES, index)
+class _Quick:
+    """The quick replay of bundles [start, stop), with the tiles from `start` to the end."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one call
+        self,
+        folder: Path,
+        copy: LogCopy,
+        checkpoint: Checkpoint,
+        start: int,
+        stop: int,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._copy = copy
+        self._checkpoint = checkpoint
+        self._progress = progress
+        self._start = start
+        self._last = None if start else GENESIS_PREV
+        self._jobs = (
+            Job(
+                str(folder), checkpoint.origin, copy.size, first, min(first + BUNDLES, copy.count), stop
+            )  # Made one by one: a false size may stand for more than any machine can list.
+            for first in range(start, copy.count, BUNDLES)
+        )
+
+    def holds(self, processes: int) -> bool:
+        """Tell whether everything holds."""
+        climb = Climb(self._copy, self._start)
+        end = self._start
+        stretches = self._replayed(processes)
         try:
-            entries = folder.read_entries(tile)
-        except (OSError, InvalidTile):
-            return None
-        if len(entries) != tile.width:
-            return None
-        for entry in entries:
-            frontier = merkle.frontier_append(frontier, size, merkle.leaf_hash(entry))
-            size += 1
-    return merkle.frontier_root(frontier)
+            for stretch in stretches:
+                if stretch is None or not self._joins(stretch) or any(any(climb.add(root)) for root in stretch.roots):
+                    return False
+                if stretch.rest:
+                    climb.finish(stretch.rest)
+                end += BUNDLES
+                self._progress(min(end * tiles.WIDTH, self._copy.size), self._copy.size)
+        finally:
+            stretches.close()
+        return not any(climb.close()) and climb.root == self._checkpoint.root
 
+    def _joins(self, stretch: Stretch) -> bool:
+        """Tell whether the stretch carries the hash of the one before it."""
+        if stretch.prev is None:
+            return True
+        last, self._last = self._last, stretch.last
+        return last is None or stretch.prev == last
 
-class _Item:
-    """An entry as it lies in a bundle."""
-
-    __slots__ = ("data", "genuine", "hash")
-
-    def __init__(self, data: bytes, hash_: bytes) -> None:
-        self.data = data
-        self.hash = hash_
-        self.genuine: int | None = None
-        """Which entry of the tiles it is, wherever it stands."""
-
-
-class _Replay:
-    """Walks the entries in order. `cursor` is the entry expected next, `last` the hash of the one before it."""
-
-    def __init__(self, folder: _Folder, origin: str, *, believe_tiles: bool) -> None:
-        self._folder = folder
-        self._origin = origin
-        self._believe_tiles = believe_tiles
-        self._cursor = 0
-        self._last: bytes | None = GENESIS_PREV
-        self._offset = 0
-        """By how much the entries' own numbers run ahead of their places."""
-        self._run: list[int] = []
-        """First and last of a run of changed entries, not yet reported."""
-        self._chained = True
-        """The entries of that run carry each other's hashes."""
-        self._misplaced: dict[int, int] = {}
-        """Place -> the genuine entry that stands there instead."""
-
-    def run(self) -> Iterator[Finding]:
-        count = -(-self._folder.size // tiles.WIDTH)
-        upcoming, findings = self._load(0) if count else (None, [])
-        for index in range(count):
-            bundle, faults = upcoming, findings
-            upcoming, findings = self._load(index + 1) if index + 1 < count else (None, [])
-            yield from faults
-            if bundle is None:
-                yield from self._flush()
-                self._cursor = min((index + 1) * tiles.WIDTH, self._folder.size)
-                self._last = self._recorded(self._cursor - 1)
-            elif self._is_plain(index, bundle):
-                yield from self._flush()
-                for item in bundle:
-                    yield from self._check_link(item)
-            else:
-                following = [*bundle[1:], upcoming[0] if upcoming else None]
-                for item, after in zip(bundle, following, strict=True):
-                    yield from self._place(item, after)
-        yield from self._flush()
-        if self._cursor < self._folder.size:
-            yield _removed(self._cursor, self._folder.size - 1)
-        for place, entry in sorted(self._misplaced.items()):
-            yield _error("entry.moved", place, f"in the place of entry {place} stands entry {entry}")
-
-    def _load(self, index: int) -> tuple[list[_Item] | None, list[Finding]]:
-        tile = self._folder.tile(tiles.ENTRIES, index)
-        first = index * tiles.WIDTH
-        try:
-            entries = self._folder.read_entries(tile)
-        except (OSError, InvalidTile) as error:
-            return None, [_unreadable("bundle", tile, error, first)]
-        faults = []
-        if len(entries) != tile.width:
-            faults.append(_error("bundle.count", first, f"{tile.path} holds {len(entries)} entries, not {tile.width}"))
-        return [_Item(entry, merkle.leaf_hash(entry)) for entry in entries], faults
-
-    def _is_plain(self, index: int, bundle: list[_Item]) -> bool:
-        """Tell whether a bundle stands in its place and is what the tile says, or is all there is to believe."""
-        if self._cursor != index * tiles.WIDTH or len(bundle) != self._folder.tile(tiles.ENTRIES, index).width:
-            return False
-        hashes = self._folder.level_zero(index)
-        return hashes is None or not self._believe_tiles or hashes == [item.hash for item in bundle]
-
-    def _recorded(self, index: int) -> bytes | None:
-        """Return what the tiles say is the hash of an entry, None if they do not, or are not believed."""
-        if not self._believe_tiles or not 0 <= index < self._folder.size:
-            return GENESIS_PREV if index == -1 else None
-        hashes = self._folder.level_zero(index // tiles.WIDTH)
-        return hashes[index % tiles.WIDTH] if hashes else None
-
-    def _check_link(self, item: _Item) -> Sequence[Finding]:
-        """Check what entry `cursor` says about itself; go on to the next."""
-        index, last = self._cursor, self._last
-        self._cursor, self._last = index + 1, item.hash
-        try:
-            log, own, prev = read_link(item.data)
-        except InvalidLeaf as error:
-            return [_error("entry.malformed", index, f"entry {index} is no leaf: {error}")]
-        chained = last is None or prev == last
-        if chained and own - index == self._offset and log == self._origin and self._believe_tiles:
-            return ()
-        faults: list[Finding] = []
-        if own - index != self._offset:
-            message = f"in the place of entry {index} stands one that calls itself {own}"
-            faults.append(_error("entry.index", index, message))
-            self._offset = own - index
-        if log != self._origin:
-            faults.append(_error("entry.log", index, f"entry {index} belongs to the log {log}"))
-        if not chained:
-            message = (
-                f"entry {index} does not carry the hash of the entry before it:"
-                f" entry {index - 1} was changed, or something between them is gone"
-            )
-            faults.append(_error("chain.broken", index, message))
-        if not self._believe_tiles:
-            hashes = self._folder.level_zero(index // tiles.WIDTH)
-            if hashes and hashes[index % tiles.WIDTH] != item.hash:
-                message = f"the tile holds another hash than that of entry {index}"
-                faults.append(_error("tile.changed", index, message))
-        return faults
-
-    # The slow path: a bundle that is not what the tile says.
-
-    def _place(self, item: _Item, after: _Item | None) -> Iterator[Finding]:
-        """Say what an entry of such a bundle is; `after` is the one that follows it."""
-        cursor = self._cursor
-        genuine = self._identify(item, cursor)
-        if genuine is None:
-            yield from self._place_alien(item, after)
-            return
-        yield from self._flush()
-        following = None if after is None else self._identify(after, genuine + 1)
-        if genuine == cursor:
-            yield from self._check_link(item)
-        elif genuine > cursor and (following == genuine + 1 or (genuine == self._folder.size - 1 and after is None)):
-            yield _removed(cursor, genuine - 1)
-            self._cursor, self._last = genuine, self._recorded(genuine - 1)
-            yield from self._check_link(item)
-        elif following == cursor and genuine != cursor + 1:  # Else the two have changed places.
-            yield _error("entry.inserted", genuine, f"a copy of entry {genuine} stands before entry {cursor}")
-        elif cursor >= self._folder.size:
-            yield _error("entry.inserted", genuine, f"a copy of entry {genuine} stands after the last entry")
+    def _replayed(self, processes: int) -> Generator[Stretch | None, None, None]:
+        if processes > 1 and self._copy.count - self._start >= _WORTH_A_PROCESS:
+            yield from self._replayed_by(processes)
         else:
-            if self._misplaced.get(genuine) == cursor:
-                del self._misplaced[genuine]
-                yield _error("entry.swapped", genuine, f"entries {genuine} and {cursor} were swapped")
-            else:
-                self._misplaced[cursor] = genuine
-            self._cursor, self._last = cursor + 1, self._recorded(cursor)
+            yield from map(replay, self._jobs)
 
-    def _place_alien(self, item: _Item, after: _Item | None) -> Iterator[Finding]:
-        cursor = self._cursor
-        if cursor >= self._folder.size or (after is not None and self._identify(after, cursor) == cursor):
-            yield from self._flush()
-            place = f"before entry {cursor}" if cursor < self._folder.size else "after the last entry"
-            yield _error("entry.inserted", cursor, f"an entry that the log does not hold stands {place}")
-            return
-        if not self._run:
-            self._run, self._chained = [cursor, cursor], True
-        self._run[1] = cursor
+    def _replayed_by(self, processes: int) -> Generator[Stretch | None, None, None]:
+        """Replay in processes of their own, a few jobs ahead of what has been asked for.
+
+        They are spawned, not forked: the caller may have threads, and connections that no child may share. Where no
+        process can be started, or one is killed, the answer is None, and the whole log is looked at in this one.
+        """
         try:
-            _, _, prev = read_link(item.data)
-        except InvalidLeaf:
-            prev = None
-        self._chained = self._chained and prev == self._last
-        self._cursor, self._last = cursor + 1, item.hash
-
-    def _flush(self) -> Iterator[Finding]:
-        """Report the run of changed entries that has ended here."""
-        if not self._run:
-            return
-        first, last = self._run
-        self._run = []
-        self._last = self._recorded(last)
-        if first == last:
-            yield _error("entry.changed", first, f"entry {first} was changed: it does not give the hash in the tile")
-        elif self._chained:
-            yield _error(
-                "history.rewritten",
-                first,
-                f"entries {first} to {last} were rewritten: they chain to each other, but not to the hashes in the tiles",
-            )
-        else:
-            yield _error("entry.changed", first, f"entries {first} to {last} were changed")
-
-    def _identify(self, item: _Item, likely: int) -> int | None:
-        """Return which entry of the tiles this is: the likely one, or the one that it says it is."""
-        if item.genuine is None:
-            if self._recorded(likely) == item.hash:
-                item.genuine = likely
-            else:
+            with ProcessPoolExecutor(processes, get_context("spawn"), _leave_interrupts_to_the_parent) as pool:
+                ahead = deque(pool.submit(replay, job) for job in islice(self._jobs, 2 * processes))
                 try:
-                    _, own, _ = read_link(item.data)
-                except InvalidLeaf:
-                    return None
-                if own < self._folder.size and self._recorded(own) == item.hash:
-                    item.genuine = own
-        return item.genuine
+                    while ahead:
+                        yield ahead.popleft().result()
+                        ahead.extend(pool.submit(replay, job) for job in islice(self._jobs, 1))
+                finally:
+                    pool.shutdown(wait=True, cancel_futures=True)
+        except (BrokenProcessPool, OSError):
+            yield None
 
 
-def _read_file(path: Path, limit: int) -> bytes:
-    """Return a file's bytes, one more than the limit at most, so that an overlong file stays a malformed one."""
-    with path.open("rb") as file:
-        return file.read(limit + 1)
-
-
-def _unreadable(what: str, tile: tiles.Tile, error: OSError | InvalidTile, index: int) -> Finding:
-    if isinstance(error, OSError):
-        return _error(f"{what}.missing", index, f"{tile.path} cannot be read ({type(error).__name__})")
-    return _error(f"{what}.malformed", index, f"{tile.path} is malformed: {error.detail}")
-
-
-def _removed(first: int, last: int) -> Finding:
-    if first == last:
-        return _error("entry.removed", first, f"entry {first} was removed")
-    return _error("entry.removed", first, f"entries {first} to {last} were removed")
-
-
-def _error(what: str, index: int | None, message: str) -> Finding:
-    return Finding("error", what, index, message)
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

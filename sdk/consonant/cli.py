@@ -1,0 +1,221 @@
+"""Verify what a Consonant ledger has published, from files alone: no network, no server.
+
+One line a finding. Exit status: 0, everything verified; 1, something did not; 2, nothing was verified, for the command
+was not understood or a file named in it cannot be read; 130, interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tqdm import tqdm
+
+from consonant import __version__
+from consonant.ledger import checkpoint as checkpoints
+from consonant.ledger import cosignature, note, policy, proof
+from consonant.ledger.errors import LedgerError
+from consonant.ledger.finding import Finding, bad
+from consonant.ledger.verify import verify_checkpoint, verify_consistency, verify_inclusion, verify_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consonant.ledger.checkpoint import Checkpoint
+
+VERIFIED: Final = 0
+NOT_VERIFIED: Final = 1
+NOT_UNDERSTOOD: Final = 2
+INTERRUPTED: Final = 130
+_MAX_LEAF_BYTES: Final = 65_535
+_STDIN: Final = "-"
+
+
+class _NotUnderstood(Exception):
+    """The command cannot be carried out as it was given."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    bar = tqdm(unit=" entries", unit_scale=True, leave=False, disable=None, delay=0.5)
+    status = VERIFIED
+    try:
+        with bar:
+            for finding in args.run(args, _Trust(args), bar):
+                if finding.level == "error":
+                    status = NOT_VERIFIED
+                tqdm.write(_line(finding, as_json=args.json))
+        sys.stdout.flush()
+    except _NotUnderstood as error:
+        parser.exit(NOT_UNDERSTOOD, f"{parser.prog}: {error}\n")
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # Whoever read has gone; nobody has seen the verdict.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_VERIFIED
+    return status
+
+
+class _Trust:
+    """Whom the caller believes: the log's keys, and the policy if there is one."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        try:
+            self.quorum = policy.parse(_bytes(args.policy, policy.MAX_POLICY_BYTES)) if args.policy else None
+            self.verifiers = [cosignature.log_verifier_from_vkey(vkey) for vkey in args.vkey]
+        except LedgerError as error:
+            raise _NotUnderstood(str(error)) from None
+        if self.quorum:
+            self.verifiers += [each for each in self.quorum.logs if each not in self.verifiers]
+        if not self.verifiers:
+            raise _NotUnderstood("say whose log it is: --vkey, or a --policy that names its key")
+
+    def open(self, what: str, name: str) -> Checkpoint | Finding:
+        """Return a checkpoint that the log signed, whoever has cosigned it; or what is wrong with it."""
+        try:
+            return checkpoints.open(_bytes(name, note.MAX_NOTE_BYTES), self.verifiers)
+        except LedgerError as error:
+            return bad(f"{what}.signature", None, f"the checkpoint in {name} is not the log's: {error}")
+
+
+def _checkpoint(args: argparse.Namespace, trust: _Trust, _bar: tqdm) -> Iterator[Finding]:
+    yield from verify_checkpoint(_bytes(args.checkpoint, note.MAX_NOTE_BYTES), trust.verifiers, quorum=trust.quorum)
+
+
+def _inclusion(args: argparse.Namespace, trust: _Trust, _bar: tqdm) -> Iterator[Finding]:
+    text = _text(args.proof, proof.MAX_PROOF_BYTES)
+    leaf = _bytes(args.leaf, _MAX_LEAF_BYTES + 1).removesuffix(b"\n")  # No leaf ends in one; editors add one.
+    yield from verify_inclusion(text, leaf, trust.verifiers, quorum=trust.quorum)
+
+
+def _consistency(args: argparse.Namespace, trust: _Trust, _bar: tqdm) -> Iterator[Finding]:
+    old = trust.open("old", args.old)
+    if isinstance(old, Finding):
+        yield old
+    new = yield from verify_checkpoint(_bytes(args.new, note.MAX_NOTE_BYTES), trust.verifiers, quorum=trust.quorum)
+    if new is not None and not isinstance(old, Finding):
+        yield from verify_consistency(_folder(args.log), old, new)
+
+
+def _log(args: argparse.Namespace, trust: _Trust, bar: tqdm) -> Iterator[Finding]:
+    folder = _folder(args.folder)
+    kept = [trust.open("kept", name) for name in args.kept]
+    since = trust.open("since", args.since) if args.since else None
+    findings = [each for each in [*kept, since] if isinstance(each, Finding)]
+    yield from findings
+
+    def progress(done: int, size: int) -> None:
+        bar.total = size
+        bar.update(done - bar.n)
+
+    yield from verify_log(
+        folder,
+        trust.verifiers,
+        quorum=trust.quorum,
+        kept=[each for each in kept if not isinstance(each, Finding)],
+        since=None if isinstance(since, Finding) else since,
+        size=args.size,
+        processes=args.processes,
+        progress=progress,
+    )
+
+
+def _line(finding: Finding, *, as_json: bool) -> str:
+    if not as_json:
+        return str(finding)
+    fields = {"level": finding.level, "what": finding.what, "index": finding.index, "message": finding.message}
+    return json.dumps(fields)
+
+
+def _bytes(name: str, limit: int) -> bytes:
+    """Return a file's bytes, or those of the standard input; one more than the limit at most."""
+    try:
+        if name == _STDIN:
+            return sys.stdin.buffer.read(limit + 1)
+        with Path(name).open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise _NotUnderstood(f"{name} cannot be read: {error.strerror}") from None
+
+
+def _text(name: str, limit: int) -> str:
+    data = _bytes(name, limit)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise _NotUnderstood(f"{name} is not UTF-8 text") from None
+
+
+def _folder(name: str) -> Path:
+    folder = Path(name)
+    if not folder.is_dir():
+        raise _NotUnderstood(f"{name} is no folder")
+    return folder
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "consonant", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"consonant {__version__}")
+    verify = parser.add_subparsers(required=True, metavar="verify").add_parser("verify", help="verify, offline")
+    what = verify.add_subparsers(required=True, metavar="WHAT")
+
+    trust = argparse.ArgumentParser(add_help=False)
+    trust.add_argument(
+        "--vkey", action="append", default=[], metavar="KEY", help="the log's verifier key, <name>+<id>+<base64>"
+    )
+    trust.add_argument("--policy", metavar="FILE", help="a tlog-policy: the logs' keys, the witnesses and their quorum")
+    trust.add_argument("--json", action="store_true", help="each finding as a JSON object on a line")
+
+    def command(name: str, run: object, about: str) -> argparse.ArgumentParser:
+        made = what.add_parser(name, parents=[trust], help=about, description=about, allow_abbrev=False)
+        made.set_defaults(run=run)
+        return made
+
+    each = command("checkpoint", _checkpoint, "the log's signature and, with a policy, the witnesses' quorum")
+    each.add_argument("checkpoint", metavar="CHECKPOINT", help="the signed checkpoint; - for the standard input")
+
+    each = command("inclusion", _inclusion, "that the log of a checkpoint holds an entry")
+    each.add_argument("proof", metavar="PROOF", help="the .tlog-proof, its checkpoint inside; - for the standard input")
+    each.add_argument("--leaf", required=True, metavar="FILE", help="the entry's leaf, to the byte")
+
+    each = command("consistency", _consistency, "that a later checkpoint extends an earlier one")
+    each.add_argument("old", metavar="OLD", help="the earlier checkpoint")
+    each.add_argument("new", metavar="NEW", help="the later checkpoint")
+    each.add_argument("--log", required=True, metavar="FOLDER", help="a copy of the log: the tiles prove it")
+
+    each = command("log", _log, "a whole log: every signature, entry, link, tile, and the root")
+    each.add_argument("folder", metavar="FOLDER", help="the log's files, as published")
+    each.add_argument(
+        "--kept",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a checkpoint that you kept: the log must extend it; can be repeated",
+    )
+    each.add_argument(
+        "--since", metavar="FILE", help="a checkpoint up to which you verified the log: only what is newer is read"
+    )
+    each.add_argument("--size", type=_positive, metavar="N", help="read only the first N entries, and all tiles")
+    each.add_argument(
+        "--processes",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="side by side; all cores by default",
+    )
+    return parser

@@ -1,0 +1,68 @@
+"""The wheel carries the server's own modules and needs nothing of the server."""
+
+import ast
+import importlib.util
+import os
+import subprocess
+import sys
+from email.parser import Parser
+from pathlib import PurePosixPath
+
+import pytest
+
+from tests.sdk.conftest import PROJECT
+
+
+def test_its_modules_are_the_servers_byte_for_byte(files_of):
+    carried = {name: data for name, data in files_of.items() if name.startswith("consonant/ledger/")}
+    assert {"consonant/ledger/verify.py", "consonant/ledger/merkle.py", "consonant/ledger/cosignature.py"} <= set(
+        carried
+    )
+    for name, data in carried.items():
+        assert data == (PROJECT / name.removeprefix("consonant/")).read_bytes(), name
+
+
+def test_it_holds_every_module_that_one_of_them_imports(files_of):
+    modules = {PurePosixPath(name).stem for name in files_of if name.startswith("consonant/ledger/")}
+    for name, data in files_of.items():
+        if not name.startswith("consonant/ledger/"):
+            continue
+        for node in ast.walk(ast.parse(data)):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert node.level == 1
+                wanted = {node.module} if node.module else {alias.name for alias in node.names}
+                assert wanted <= modules, name
+            elif isinstance(node, ast.ImportFrom | ast.Import):
+                names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+                tops = {each.partition(".")[0] for each in names}
+                assert tops <= sys.stdlib_module_names | {"cryptography"}, name
+
+
+def test_it_declares_what_it_needs(files_of):
+    (metadata,) = [data for name, data in files_of.items() if name.endswith(".dist-info/METADATA")]
+    needed = Parser().parsestr(metadata.decode()).get_all("Requires-Dist")
+    assert sorted(each.partition(">")[0] for each in needed) == ["cryptography", "tqdm"]
+    (script,) = [data for name, data in files_of.items() if name.endswith("entry_points.txt")]
+    assert b"consonant = consonant.cli:main" in script
+
+
+def test_nothing_of_the_server_can_be_imported_beside_it(target, tmp_path):
+    code = f"import sys; sys.path.insert(0, {str(target)!r}); import consonant.cli; import {{}}"
+    for name in ("django", "ledger", "config", "psycopg", "rest_framework"):
+        assert importlib.util.find_spec(name), "the test would show nothing"
+        command = [sys.executable, "-I", "-S", "-c", code.format(name)]
+        done = subprocess.run(command, capture_output=True, cwd=tmp_path, check=False)
+        assert f"No module named '{name}'" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("start", [["bin/consonant"], [sys.executable, "-m", "consonant"]], ids=["script", "module"])
+def test_both_ways_to_start_it(target, start, tmp_path):
+    command = [str(target / start[0]), *start[1:]] if start[0] == "bin/consonant" else start
+    done = subprocess.run(
+        [*command, "--version"],
+        env=os.environ | {"PYTHONPATH": str(target)},
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (0, b"consonant 0.1.0\n"), done.stderr
