@@ -1,13 +1,13 @@
 """What anyone may read: published logs, proofs, keys. No login, nothing about a person."""
 
-import re
-import time
+import hashlib
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -16,17 +16,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ledger import checkpoint, note, proof, tiles
-from ledger.errors import EntryUnknown, InvalidTile, NotSealed
-from ledger.folder import folder_of, read
-from ledger.merkle import prove_inclusion
-from ledger.models import Entry, Log
-from ledger.publish import published_checkpoint
-from ledger.queries import entry_by_ref, is_pending, logs
+from ledger import tiles
+from ledger.errors import InvalidTile
+from ledger.files import ALWAYS_ASK, EVIDENCE, FOR_EVER, read
+from ledger.heads import published_checkpoint
+from ledger.models import Log
+from ledger.prove import prove
+from ledger.queries import logs
 from ledger.signing import published_certifier
+from ledger.wait import covered, preferred
 
-LONGEST_WAIT = timedelta(seconds=10)
-_FOR_EVER = "public, max-age=31536000, immutable"
+_TEXT = "text/plain; charset=utf-8"
+_published: dict[str, int] = {}
+"""The size of each log's newest published checkpoint that this process has seen; it only grows."""
 
 
 _PREFER = OpenApiParameter(
@@ -54,7 +56,7 @@ class EntryDetail(APIView):
     @extend_schema(operation_id="get_entry", parameters=[_PREFER], responses=EntrySerializer)
     def get(self, request: Request, ref: uuid.UUID) -> Response:
         """Return the leaf as it was hashed; it holds commitments only."""
-        entry = _entry(ref, request)
+        entry = covered(ref, seconds=preferred(request))
         return Response({"log": entry.log_id, "index": entry.index, "leaf": bytes(entry.leaf).decode()})
 
 
@@ -69,65 +71,61 @@ class EntryProof(APIView):
     )
     def get(self, request: Request, ref: uuid.UUID) -> HttpResponse:
         """Return a `.tlog-proof` (C2SP tlog-proof) for the newest checkpoint; `Prefer: wait=N` waits for one that covers the entry."""
-        entry = _entry(ref, request)
-        signed = read(entry.log_id, "checkpoint")
-        # One read: a checkpoint published between two would give hashes for another size.
-        head = checkpoint.open(signed, [note.Verifier.from_vkey(entry.log.vkey)])
-        reader = tiles.TileReader(lambda path: read(entry.log_id, path), head.size)
-        found = proof.Proof(
-            index=entry.index,
-            hashes=tuple(prove_inclusion(index=entry.index, size=head.size, reader=reader)),
-            checkpoint=signed.decode(),
-        )
+        entry = covered(ref, seconds=preferred(request))
         return HttpResponse(
-            proof.format(found),
+            prove(entry),
             content_type="text/plain; charset=utf-8",
             headers={"Content-Disposition": f'inline; filename="{ref}.tlog-proof"', "Cache-Control": "no-cache"},
         )
 
 
-def _entry(ref: uuid.UUID, request: Request) -> Entry:
-    """Return the entry once a published checkpoint covers it, waiting as long as the caller prefers (RFC 7240).
-
-    Raises:
-        EntryUnknown: There is none of that ref.
-        NotSealed: There is, and no checkpoint covers it yet.
-    """
-    preferred = re.search(r"\bwait=(\d{1,3})\b", request.headers.get("Prefer", ""))
-    deadline = time.monotonic() + min(int(preferred[1]) if preferred else 0, LONGEST_WAIT.total_seconds())
-    while True:
-        entry = entry_by_ref(ref=ref)
-        if entry is None and not is_pending(ref=ref) and (entry := entry_by_ref(ref=ref)) is None:
-            raise EntryUnknown
-        if entry is not None:
-            head = published_checkpoint(entry.log)
-            if head and entry.index < head.size:
-                return entry
-        if time.monotonic() >= deadline:
-            raise NotSealed
-        time.sleep(0.05)
-
-
 @require_safe
-def log_file(_request: HttpRequest, path: str) -> FileResponse:
-    """Serve one file of a published log, as C2SP tlog-tiles says."""
-    is_checkpoint = path.endswith("/checkpoint")
-    origin, _, name = (path.removesuffix("/checkpoint"), "", "") if is_checkpoint else path.rpartition("/tile/")
-    if not Log.objects.filter(origin=origin).exists():
+def log_file(request: HttpRequest, path: str) -> HttpResponseBase:
+    """Serve one file of a published log, as C2SP tlog-tiles says, or the evidence for one of its heads.
+
+    What no published checkpoint speaks of yet is not there: whoever keeps an answer may keep it for ever.
+    """
+    origin, target = _file_at(path)
+    log = Log.objects.filter(origin=origin).first()
+    if log is None:
         raise Http404
-    if is_checkpoint:
-        target, kind, caching = "checkpoint", "text/plain; charset=utf-8", "no-cache"
-    else:
-        target, kind, caching = f"tile/{name}", "application/octet-stream", _FOR_EVER
-        try:
-            tiles.parse_path(target)
-        except InvalidTile:
-            raise Http404 from None
+    kind, caching = "application/octet-stream", FOR_EVER
+    if target == "checkpoint":
+        kind, caching = _TEXT, ALWAYS_ASK
+    elif evidence := EVIDENCE.fullmatch(target):
+        kind = {"checkpoint": _TEXT, "tsr": "application/timestamp-reply"}.get(evidence[2], kind)
+    elif not _is_published(log, target):
+        raise Http404
     try:
-        file = (folder_of(origin) / target).open("rb")
-    except OSError:
+        data = read(origin, target)
+    except FileNotFoundError:
         raise Http404 from None
-    return FileResponse(file, content_type=kind, headers={"Cache-Control": caching})
+    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    answer = HttpResponse(data, content_type=kind, headers={"Cache-Control": caching, "ETag": etag})
+    return get_conditional_response(request, etag=etag, response=answer) or answer
+
+
+def _file_at(path: str) -> tuple[str, str]:
+    """Return the log's origin and the path among its files. A log may be called what files are: the end of the path decides."""
+    if path.endswith("/checkpoint"):
+        return path.removesuffix("/checkpoint"), "checkpoint"
+    for folder in ("anchors", "tile"):
+        origin, _, name = path.rpartition(f"/{folder}/")
+        if origin and (folder == "tile" or EVIDENCE.fullmatch(f"anchors/{name}")):
+            return origin, f"{folder}/{name}"
+    raise Http404
+
+
+def _is_published(log: Log, path: str) -> bool:
+    """Say whether the path is that of a tile or bundle whose every entry a published checkpoint covers."""
+    try:
+        tile = tiles.parse_path(path)
+    except InvalidTile:
+        return False
+    covers = (tile.index * tiles.WIDTH + tile.width) << tiles.HEIGHT * max(tile.level, 0)
+    if covers > _published.get(log.origin, 0) and (head := published_checkpoint(log)):
+        _published[log.origin] = head.size
+    return covers <= _published.get(log.origin, 0)
 
 
 @require_safe

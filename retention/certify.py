@@ -19,7 +19,7 @@ from keyring.errors import KeyGone
 from keyring.keys import store
 from keyring.seal import seal, unseal
 from ledger import checkpoint, reserve, tiles
-from ledger.folder import read
+from ledger.files import read
 from ledger.merkle import prove_inclusion
 from ledger.models import Entry, Log, Opening
 from ledger.note import Verifier
