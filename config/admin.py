@@ -9,11 +9,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import App, Tenant, User
+from config import adminlogs  # noqa: F401 - registers the pages of the logs
 from config.adminsite import ReadOnly
 from consent.models import ConsentRequest, Grant, Notice, Purpose, Session, Subject
 from hooks.models import Delivery, Subscription
 from hooks.replay import replay
-from ledger.models import Checkpoint, Log
 from retention.models import Artifact, Erasure, Policy
 from retention.queries import holders_of
 
@@ -140,22 +140,6 @@ class PolicyAdmin(ReadOnly):
     """Retention policies."""
 
     list_display = ("kind", "custody", "purpose", "app", "ttl", "longest_seconds", "lowest_rate")
-
-
-@admin.register(Log)
-class LogAdmin(ReadOnly):
-    """Logs and their heads."""
-
-    list_display = ("origin", "size")
-    fields = ("origin", "size", "vkey")
-
-
-@admin.register(Checkpoint)
-class CheckpointAdmin(ReadOnly):
-    """Signed heads."""
-
-    list_display = ("log", "size", "signed_at")
-    fields = ("log", "size", "note", "signed_at")
 
 
 @admin.register(Subscription)

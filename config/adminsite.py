@@ -6,11 +6,14 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.alarmwords import Shown, shown
 from consent.enter import enter, enter_for_tenant
 from consent.models import Subject
+from ledger.overview import standings
 
 
 class ReadOnly(admin.ModelAdmin[Any]):
@@ -70,6 +73,15 @@ class ComplianceSite(admin.AdminSite):
     site_header = _("Consonant: compliance")
     site_title = _("Consonant")
     index_title = _("Records")
+    index_template = "admin/records.html"
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Show what there is; first of all, what is wrong with a log now."""
+        alarms: list[Shown] = []
+        if request.user.has_perm("ledger.view_alarm"):
+            now = timezone.now()
+            alarms = shown((each for log in standings(now=now) for each in log.troubles), now=now)
+        return super().index(request, {"alarms": alarms, **(extra_context or {})})
 
     def register(
         self,

@@ -5,6 +5,7 @@ from oauth2_provider.views import RevokeTokenView, TokenView
 
 from config.docs import docs, document
 from config.health import alive, ready
+from config.metrics import metrics
 
 # Officers sign in where everybody does: there wrong passwords are counted.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -26,4 +27,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", alive, name="healthz"),
     path("readyz", ready, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

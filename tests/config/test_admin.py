@@ -9,7 +9,8 @@ from config.adminsite import ReadOnly
 from consent.models import Subject
 from consent.queries import records_of
 from hooks.models import Subscription
-from ledger.models import Opening
+from ledger.alarms import raise_alarm
+from ledger.models import Anchor, Opening, Verification, Witnessing
 from ledger.publish import publish
 from retention import pursue, request_erasure
 from tests.conftest import kinds
@@ -38,7 +39,12 @@ def test_every_list_and_row(client, officer, app, user, api, consent, clip, mode
     session = api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"]
     api.upload(session, clip)
     request_erasure.by_subject(user=user, app_id=None, now=timezone.now())
-    publish(origin=app.tenant.origin, now=timezone.now())
+    log, moment = app.tenant.origin, timezone.now()
+    publish(origin=log, now=moment)
+    raise_alarm(origin=log, what="log.stalled", now=moment)
+    Witnessing.objects.create(log_id=log, witness="w.example", cosigned_at=moment)
+    Anchor.objects.create(log_id=log, size=1, kind="rfc3161", at=moment, path="anchors/1.tsr")
+    Verification.objects.create(log_id=log, asked_at=moment)
     label, name = model.split(".")
     assert client.get(reverse(f"admin:{label}_{name}_changelist")).status_code == 200
     page = next(m for m in admin.site._registry if m._meta.label_lower == model)
