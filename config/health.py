@@ -12,8 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
+from ledger.barrier import refuse_if_any_is_behind
 from ledger.errors import LedgerError
-from ledger.publish import refuse_if_any_is_behind
 
 
 def _database() -> None:

@@ -19,6 +19,7 @@ from drf_spectacular.utils import Direction, OpenApiParameter
 from oauth2_provider.contrib.rest_framework import TokenHasScope
 
 from accounts.strict import StrictSerializer
+from ledger import wait
 from ledger.once import HEADER, LONGEST_KEY, REPLAYED
 
 Schema = dict[str, Any]
@@ -87,6 +88,36 @@ _HEADERS: dict[int, Schema] = {
     **dict.fromkeys((404, 409, 429, 503), _RETRY_AFTER),
 }
 _JSON_PART = {"contentType": "application/json"}
+_ONCE = [
+    OpenApiParameter(
+        HEADER,
+        {"type": "string", "maxLength": LONGEST_KEY, "pattern": r"^[!#-+\--\[\]-~]+$"},
+        OpenApiParameter.HEADER,
+        description="The same key with the same body gets the first answer again, for seven days.",
+    ),
+    OpenApiParameter(
+        REPLAYED,
+        {"type": "string", "const": "true"},
+        OpenApiParameter.HEADER,
+        response=True,
+        description="This is the first answer again.",
+    ),
+]
+_PROVEN = [
+    OpenApiParameter(
+        wait.HEADER,
+        {"type": "string", "examples": ["wait=5"]},
+        OpenApiParameter.HEADER,
+        description="`wait=N` waits N seconds, at most 10, for a checkpoint that covers the entry, and brings its `proof` (RFC 7240).",
+    ),
+    OpenApiParameter(
+        wait.APPLIED,
+        {"type": "string", "pattern": "^wait=[0-9]+$"},
+        OpenApiParameter.HEADER,
+        response=True,
+        description="The `proof` is in the answer.",
+    ),
+]
 
 
 class Operation(AutoSchema):
@@ -101,24 +132,8 @@ class Operation(AutoSchema):
         return self.get_operation_id().replace("_", " ").capitalize()
 
     def get_override_parameters(self) -> list[Any]:
-        """Add the headers of `@once`."""
-        if not self._is_once():
-            return []
-        return [
-            OpenApiParameter(
-                HEADER,
-                {"type": "string", "maxLength": LONGEST_KEY, "pattern": r"^[!#-+\--\[\]-~]+$"},
-                OpenApiParameter.HEADER,
-                description="The same key with the same body gets the first answer again, for seven days.",
-            ),
-            OpenApiParameter(
-                REPLAYED,
-                {"type": "string", "const": "true"},
-                OpenApiParameter.HEADER,
-                response=True,
-                description="This is the first answer again.",
-            ),
-        ]
+        """Add the headers of `@once` and `@proven`."""
+        return [*(_ONCE if self._is("once") else []), *(_PROVEN if self._is("proven") else [])]
 
     def _get_response_bodies(self, direction: Direction = "response") -> Schema:
         answers = {int(status): answer for status, answer in super()._get_response_bodies(direction).items()}
@@ -137,7 +152,7 @@ class Operation(AutoSchema):
             found |= _WITH_TOKEN
         if "{" in self.path:
             found.add(404)
-        if self._is_once():
+        if self._is("once"):
             found |= {409, 422}
         return found
 
@@ -168,8 +183,8 @@ class Operation(AutoSchema):
             said["additionalProperties"] = False
         return said
 
-    def _is_once(self) -> bool:
-        return hasattr(getattr(self.view, self.method.lower(), None), "once")
+    def _is(self, mark: str) -> bool:
+        return hasattr(getattr(self.view, self.method.lower(), None), mark)
 
 
 class Bearer(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""A page of the portal or the admin while the database is away: 503 and one sentence, not a stack trace."""
+"""A page of the portal or the admin while the database, or the store of the published logs, is away: 503 and one sentence, not a stack trace."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,13 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from ledger.errors import StoreAway
+
 log = structlog.get_logger(__name__)
 
 
 class Outage:
-    """Middleware that answers for views whose database is away."""
+    """Middleware that answers for views whose database or store is away."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -23,7 +25,7 @@ class Outage:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer for an outage; log what nobody expected, by its route; the page for it is Django's."""
-        if not isinstance(error, OperationalError | InterfaceError):
+        if not isinstance(error, OperationalError | InterfaceError | StoreAway):
             if not isinstance(error, Http404 | PermissionDenied | SuspiciousOperation | BadRequest):
                 match = request.resolver_match
                 log.error("unexpected", route=match.view_name if match else None, exc_info=error)

@@ -67,7 +67,13 @@ _SENTENCES = {
     PermissionDenied: "This is not permitted.",
 }
 _SOON = {ledger.errors.NotSealed, ledger.errors.IdempotencyKeyInUse}
-_TRY_LATER = (OperationalError, InterfaceError, sqlite3.OperationalError, keyring.errors.KeyStoreBroken)
+_TRY_LATER = (
+    OperationalError,
+    InterfaceError,
+    sqlite3.OperationalError,
+    keyring.errors.KeyStoreBroken,
+    ledger.errors.StoreAway,
+)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response:

@@ -26,6 +26,7 @@ from consent.models import ConsentRequest, Grant
 from consent.open_session import Opened, open_session
 from consent.terms import APP_SUSPENDED, Operation
 from ledger.once import once
+from ledger.wait import PROOF, proven
 
 LONGEST_TERM = timedelta(days=366)
 
@@ -131,6 +132,7 @@ class OpenedSerializer(serializers.Serializer[Any]):
     operations = serializers.ListField(child=serializers.ChoiceField(_OPERATIONS))
     expires_at = serializers.DateTimeField()
     entry = serializers.UUIDField(help_text="The `ref` of the ledger's entry.")
+    proof = serializers.CharField(allow_null=True, help_text=PROOF)
 
 
 LOCATION = OpenApiParameter(
@@ -220,6 +222,7 @@ class Sessions(APIView):
     required_scopes = ["consent"]
 
     @extend_schema(operation_id="open_session", request=SessionSerializer, responses={201: OpenedSerializer, 404: None})
+    @proven
     @once
     def post(self, request: Request) -> Response:
         """Open a session, or answer 403 with the reason."""
@@ -242,6 +245,7 @@ class Sessions(APIView):
                 "operations": session.operations,
                 "expires_at": session.expires_at,
                 "entry": str(opened.entry),
+                "proof": None,
             },
             status=201,
         )

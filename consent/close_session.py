@@ -17,8 +17,8 @@ from consent.machine import PERMITTING, State
 from consent.models import Grant, Session
 from hooks.notify import notify
 
-_TOLD = frozenset({State.WITHDRAWN, State.EXPIRED})
-"""The ends that an app is told of by hook."""
+_TOLD = frozenset({State.WITHDRAWN, State.EXPIRED, State.STALE})
+"""What an app is told of by hook."""
 
 
 def close_session(*, app: App, session_id: uuid.UUID, now: datetime) -> None:
@@ -51,7 +51,7 @@ def exhaust(*, grant: Grant, now: datetime) -> None:
 
 
 def end(*, grant: Grant, state: State, reason: str, actor: str, now: datetime) -> None:
-    """Move a grant that is locked for ending into an end state, close its sessions, and enter it."""
+    """Move a grant that is locked for ending into a state in which it permits nothing, close its sessions, and enter it."""
     for session_id in grant.sessions.filter(closed_at=None).values_list("id", flat=True):
         close(grant=grant, session_id=session_id, actor=actor, reason=f"consent_{state}", now=now)
     grant.state = state

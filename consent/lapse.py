@@ -14,7 +14,7 @@ from consent.enter import enter_request
 from consent.machine import State
 from consent.models import ConsentRequest, Grant, Session
 
-_LAPSING = (State.GIVEN, State.RENEWED, State.PAUSED)
+_LAPSING = (State.GIVEN, State.RENEWED, State.PAUSED, State.STALE)
 BATCH = 500
 
 

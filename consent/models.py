@@ -213,7 +213,7 @@ class Grant(models.Model):
         indexes = [
             models.Index(
                 fields=["valid_until"],
-                condition=models.Q(state__in=["given", "renewed", "paused"]),
+                condition=models.Q(state__in=["given", "renewed", "paused", "stale"]),
                 name="consent_grant_lapse",
             )
         ]

@@ -63,7 +63,7 @@ _BY_STATE = {
     "expired": TERM_OVER,
     "exhausted": EXHAUSTED,
     "paused": Refusal("consent_paused", "The person has paused this consent.", "Wait until the person resumes it."),
-    "stale": Refusal("consent_stale", "The notice has changed since.", "Wait until the person reaffirms it."),
+    "stale": Refusal("consent_stale", "The person has to confirm this consent again.", _ASK_AGAIN),
     "revoked": Refusal("consent_revoked", "This consent was revoked.", _ASK_AGAIN),
     "invalidated": Refusal("consent_invalidated", "This consent was found invalid.", _ASK_AGAIN),
 }

@@ -15,6 +15,7 @@ EVENTS = (
     "consent.refused",
     "consent.withdrawn",
     "consent.expired",
+    "consent.stale",
     "session.ended",
     "artifact.erase_requested",
     "artifact.erased",

@@ -29,7 +29,7 @@ from hooks.schedule import delay_after
 from hooks.unsubscribe import end
 from keyring.errors import KeyGone
 from keyring.keys import store
-from ledger.publish import refuse_if_any_is_behind
+from ledger.barrier import refuse_if_any_is_behind
 
 log = structlog.get_logger(__name__)
 THREADS = 8

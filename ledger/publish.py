@@ -1,109 +1,137 @@
 """Sign the head and publish the log.
 
-Order, under the head row's lock: write hash tiles and entry bundles; check that the head extends the published one; insert the
-checkpoint row (one per log and size); last, replace the `checkpoint` file. Tiles, bundles and an Ed25519 signature are functions of the
-entries, so a crash anywhere is resumed by the next call, which starts from what the file says; a second publisher waits. What was
-published lies outside PostgreSQL: a database that is behind it (a restored backup) may not go on, for it would sign another history.
+Order, under the log's publishing lock: write hash tiles and entry bundles; check that the head extends the last signed one; sign; keep the
+signed head outside PostgreSQL; insert the checkpoint row (one for each log and size); ask the witnesses; last, with their quorum, replace
+the `checkpoint` file. Tiles, bundles and an Ed25519 signature are functions of the entries, so a crash anywhere is resumed by the next
+call, which starts from what the files say; a second publisher waits. Without a quorum the last cosigned checkpoint stays published.
+
+A database that is behind what was signed (a restored backup) may not go on, for it would sign another history.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
-from django.db import transaction
+from django.conf import settings
+from django.db import connection, transaction
 
 from ledger import checkpoint, note
-from ledger.errors import Behind
-from ledger.folder import drop_partials, read, write
+from ledger.alarms import end_alarm, raise_alarm
+from ledger.barrier import refuse_if_behind
+from ledger.cosign import Answer, collect
+from ledger.errors import FileDiffers
+from ledger.files import drop_partials, read, remove, write
+from ledger.heads import published_checkpoint, signed_checkpoint, write_head
 from ledger.merkle import frontier_root, prove_consistency, read_root, verify_consistency
-from ledger.models import Checkpoint, Entry, Log
-from ledger.queries import last_checkpoint, logs
+from ledger.models import Checkpoint, Entry, Log, Witnessing
+from ledger.policy import Policy, parse
 from ledger.signing import signer_of
 from ledger.tiles import TileReader, new_files
+
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('ledger.publish:' || %s, 0))"
+WITNESS_SECONDS = 5.0
 
 
 @transaction.atomic
 def publish(*, origin: str, now: datetime) -> int:
-    """Bring the published log to the log's head; return the published size.
+    """Bring the published log to the log's head; return the published size, which is smaller while there is no quorum.
 
     Raises:
-        Behind: The published log is longer than the database's.
+        Behind: The database does not hold what was signed.
         InvalidProof: The head does not extend the last signed head.
     """
-    log = Log.objects.select_for_update().get(origin=origin)
-    published = published_checkpoint(log)
-    published_size = published.size if published else 0
-    if published_size > log.size:
-        raise Behind(origin)
-    signed = last_checkpoint(origin=origin)
-    if signed and signed.size == published_size == log.size:
-        return published_size
-    files = new_files(
-        old_size=published_size,
-        new_size=log.size,
-        read_entries=lambda first, last: _entries(origin, first, last),
-        read_tile=lambda path: read(origin, path),
-    )
-    written = write(origin, files)
-    root = frontier_root([bytes(node) for node in log.frontier])
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [origin])
+    log = Log.objects.get(origin=origin)
+    published, signed = published_checkpoint(log), signed_checkpoint(log)
+    refuse_if_behind(log)
+    if published and published.size == log.size and Checkpoint.objects.filter(log=log, size=log.size).exists():
+        return published.size
     reader = TileReader(lambda path: read(origin, path), log.size)
+    root = frontier_root([bytes(node) for node in log.frontier])
+    written = _write_files(log, signed_size=signed.size if signed else 0)
     if read_root(size=log.size, reader=reader) != root:
         raise RuntimeError("the tiles and the frontier disagree")
-    if published:
+    if signed:
         verify_consistency(
-            first=published.size,
+            first=signed.size,
             second=log.size,
-            proof=prove_consistency(first=published.size, second=log.size, reader=reader),
-            first_root=published.root,
+            proof=prove_consistency(first=signed.size, second=log.size, reader=reader),
+            first_root=signed.root,
             second_root=root,
         )
+    text = checkpoint.format(checkpoint.Checkpoint(origin, log.size, root))
+    head = note.sign(text, [signer_of(origin)])
     if signed is None or signed.size < log.size:
-        text = checkpoint.format(checkpoint.Checkpoint(origin, log.size, root))
-        signed = Checkpoint.objects.create(
-            log=log, size=log.size, root=root, note=note.sign(text, [signer_of(origin)]), signed_at=now
-        )
-    write(origin, [("checkpoint", signed.note.encode())])
+        write_head(origin, head)
+    Checkpoint.objects.get_or_create(log=log, size=log.size, defaults={"root": root, "note": head, "signed_at": now})
+    cosigned = _cosigned(log, head, reader, now=now)
+    if cosigned is None:
+        return published.size if published else 0
+    write(origin, [("checkpoint", cosigned.encode())])
     drop_partials(origin, written)
     return log.size
 
 
-def published_checkpoint(log: Log) -> checkpoint.Checkpoint | None:
-    """Return the published head, verified, or None before the first.
+def _write_files(log: Log, *, signed_size: int) -> list[str]:
+    """Write every tile and bundle that the log has beyond what was signed; return their paths."""
 
-    Raises:
-        ledger.errors.LedgerError: The file is not this log's checkpoint.
-    """
+    def files() -> Iterator[tuple[str, bytes]]:
+        return new_files(
+            old_size=signed_size,
+            new_size=log.size,
+            read_entries=lambda first, last: _entries(log.origin, first, last),
+            read_tile=lambda path: read(log.origin, path),
+        )
+
     try:
-        signed = read(log.origin, "checkpoint")
-    except FileNotFoundError:
+        return write(log.origin, files())
+    except FileDiffers:
+        # Left by entries that a restored database does not know, and that no head ever spoke of: they never were.
+        remove(log.origin, [path for path, _ in files()])
+        return write(log.origin, files())
+
+
+def witness_policy() -> Policy | None:
+    """Return whose cosignatures a checkpoint needs before it is published, or None where nobody's."""
+    return parse(Path(settings.WITNESS_POLICY).read_text(encoding="utf-8")) if settings.WITNESS_POLICY else None
+
+
+def _cosigned(log: Log, head: str, reader: TileReader, *, now: datetime) -> str | None:
+    """Return the head with its cosignatures, or None without a quorum."""
+    policy = witness_policy()
+    if policy is None:
+        return head
+    known = dict(Witnessing.objects.filter(log=log).values_list("witness", "size"))
+    collected = collect(
+        signed=head,
+        policy=policy,
+        old_sizes={witness: min(size, log.size) for witness, size in known.items()},
+        prove=lambda old: prove_consistency(first=old, second=log.size, reader=reader),
+        timeout=WITNESS_SECONDS,
+    )
+    for answer in collected.answers:
+        _remember(log, answer, now=now)
+    if not collected.satisfied:
+        raise_alarm(origin=log.origin, what="witness.quorum", now=now)
         return None
-    return checkpoint.open(signed, [note.Verifier.from_vkey(log.vkey)])
+    end_alarm(origin=log.origin, what="witness.quorum", now=now)
+    return collected.note
 
 
-def refuse_if_behind(log: Log) -> None:
-    """Refuse to go on with a database that does not hold what was published: a restored backup, even one that has grown since.
-
-    The last published leaf is enough: its `prev` names the one before, and so on to the first.
-
-    Raises:
-        Behind: The database's log does not extend the published one.
-    """
-    published = published_checkpoint(log)
-    if published is None or published.size == 0:
-        return
-    last = published.size - 1
-    [leaf_hash] = TileReader(lambda path: read(log.origin, path), published.size).read_nodes([(0, last)])
-    entry = Entry.objects.filter(log=log, index=last).first()
-    if entry is None or bytes(entry.leaf_hash) != leaf_hash:
-        raise Behind(log.origin)
-
-
-def refuse_if_any_is_behind() -> None:
-    """Refuse to go on when any log is behind.
-
-    Raises:
-        Behind: See `refuse_if_behind`.
-    """
-    for log in logs():
-        refuse_if_behind(log)
+def _remember(log: Log, answer: Answer, *, now: datetime) -> None:
+    seen, _ = Witnessing.objects.get_or_create(log=log, witness=answer.witness)
+    seen.size = max(seen.size, answer.size) if answer.ok else answer.size
+    seen.trouble = answer.trouble[:200]
+    if answer.ok:
+        seen.cosigned_at, seen.since = now, None
+    else:
+        seen.since = seen.since or now
+    seen.save()
+    if answer.disagrees:
+        raise_alarm(origin=log.origin, what="witness.disagrees", detail=answer.witness, now=now)
+    elif answer.ok:
+        end_alarm(origin=log.origin, what="witness.disagrees", detail=answer.witness, now=now)
 
 
 def _entries(origin: str, first: int, last: int) -> list[bytes]:

@@ -14,7 +14,7 @@ from keyring.keys import store
 from ledger.models import Log
 from ledger.note import Signer, Verifier
 
-_ORIGIN = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*(/[a-z0-9][a-z0-9-]*)*")
+_ORIGIN = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*(/[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*)*")
 
 
 def signer_of(origin: str) -> Signer:

@@ -23,6 +23,7 @@ from consent.api import LOCATION, DurationField
 from consent.errors import Refused
 from consent.terms import Refusal
 from ledger.once import once
+from ledger.wait import PROOF, proven
 from retention import discard, request_erasure
 from retention.acknowledge import CLOCKS_DIFFER, Signature, acknowledge
 from retention.certify import certificate_of
@@ -79,7 +80,7 @@ class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
         return {**said, "marking": said["marking"] or None, "audible_label": said["audible_label"] or None}
 
 
-class RecordedSerializer(ArtifactSerializer):
+class EnteredSerializer(ArtifactSerializer):
     """An artifact and the ledger's entry about it."""
 
     entry = serializers.UUIDField()
@@ -88,11 +89,20 @@ class RecordedSerializer(ArtifactSerializer):
         fields = [*ArtifactSerializer.Meta.fields, "entry"]
 
 
+class RecordedSerializer(EnteredSerializer):
+    """What was recorded of one person."""
+
+    proof = serializers.CharField(allow_null=True, help_text=PROOF)
+
+    class Meta(EnteredSerializer.Meta):
+        fields = [*EnteredSerializer.Meta.fields, "proof"]
+
+
 class MadeSerializer(RecordedSerializer):
     """What was recorded of one act: of the first person, and of the others."""
 
     reason = serializers.CharField(allow_null=True)
-    others = RecordedSerializer(many=True)
+    others = EnteredSerializer(many=True)
 
     class Meta(RecordedSerializer.Meta):
         fields = [*RecordedSerializer.Meta.fields, "reason", "others"]
@@ -245,6 +255,7 @@ class Uploads(APIView):
         responses={201: RecordedSerializer, 404: None},
         parameters=[LOCATION],
     )
+    @proven
     @once
     def post(self, request: Request) -> Response:
         """Record an upload: multipart with `session`, `audio`, and perhaps a `ttl` shorter than the policy's."""
@@ -259,7 +270,7 @@ class Uploads(APIView):
         )
         if isinstance(recorded, Refusal):
             raise Refused(recorded)
-        return _created(request, recorded, _recorded(recorded))
+        return _created(request, recorded, {**_recorded(recorded), "proof": None})
 
 
 class Derived(APIView):
@@ -298,6 +309,7 @@ class Embeddings(Derived):
         responses={201: MadeSerializer, 404: None},
         parameters=[LOCATION],
     )
+    @proven
     @once
     def post(self, request: Request) -> Response:
         """Record a voiceprint. It is a fact and never dropped: `standing` says whether it was permitted."""
@@ -316,6 +328,7 @@ class Syntheses(Derived):
         responses={201: MadeSerializer, 404: None},
         parameters=[LOCATION],
     )
+    @proven
     @once
     def post(self, request: Request) -> Response:
         """Record speech made in a voice, with evidence that it is marked as AI-made."""
@@ -496,6 +509,7 @@ def _recorded(recorded: Recorded) -> dict[str, Any]:
 def _made(first: Recorded, outcome: Made) -> dict[str, Any]:
     return {
         **_recorded(first),
+        "proof": None,
         "reason": outcome.refusal.reason if outcome.refusal else None,
         "others": [_recorded(each) for each in outcome.recorded if each is not first],
     }

@@ -16,7 +16,7 @@ from django.db.models import Case, When
 
 import vault.blobs
 from consent.enter import enter
-from ledger.publish import refuse_if_any_is_behind
+from ledger.barrier import refuse_if_any_is_behind
 from retention import certify
 from retention.erasure_machine import State, path
 from retention.models import Artifact, Custody, Erasure

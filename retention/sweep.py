@@ -15,7 +15,7 @@ from django.db import transaction
 
 import vault.blobs
 from keyring.keys import store
-from ledger.publish import refuse_if_any_is_behind
+from ledger.barrier import refuse_if_any_is_behind
 from retention import queries
 from retention.ask_holder import ask_holder
 from retention.erase import bring_along, carry_out, lapse

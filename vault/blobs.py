@@ -58,6 +58,11 @@ def left(*, blobs: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     return {blob for blob in blobs if store().has(_key(blob)) or _storage().exists(_path(blob))}
 
 
+def alive(*, blobs: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of the blobs still have their key."""
+    return {blob for blob in blobs if store().has(_key(blob))}
+
+
 def _storage() -> Storage:
     return storages["vault"]
 

@@ -24,7 +24,7 @@ _REFUSALS = {
     "term_over": gettext_lazy("the time you allowed was over"),
     "consent_withdrawn": gettext_lazy("your consent had been taken back"),
     "consent_paused": gettext_lazy("you had paused it"),
-    "consent_stale": gettext_lazy("the notice had changed since"),
+    "consent_stale": gettext_lazy("you had to confirm it again"),
     "consent_revoked": gettext_lazy("your consent had been revoked"),
     "consent_invalidated": gettext_lazy("your consent was found invalid"),
 }
@@ -33,6 +33,7 @@ _CLOSINGS = {
     "time_over": gettext_lazy("its time was over"),
     "consent_withdrawn": gettext_lazy("your consent was taken back"),
     "consent_expired": gettext_lazy("the time you allowed was over"),
+    "consent_stale": gettext_lazy("your consent has to be confirmed again"),
 }
 _MADE = {
     Kind.UPLOAD: gettext_lazy("%(app)s recorded your voice"),
@@ -99,6 +100,11 @@ def _withdrawn(payload: dict[str, Any], words: dict[str, str]) -> Told:
 
 def _lapsed(_payload: dict[str, Any], words: dict[str, str]) -> Told:
     return Told(_("Your consent for %(app)s ran out: %(purpose)s") % words)
+
+
+def _stale(_payload: dict[str, Any], words: dict[str, str]) -> Told:
+    sentence = _("Your consent for %(app)s rests until you confirm it again: %(purpose)s")
+    return Told(sentence % words, "stopped", [_("Records were restored from a backup, and something may be missing.")])
 
 
 def _exhausted(_payload: dict[str, Any], words: dict[str, str]) -> Told:
@@ -272,6 +278,7 @@ _TELLERS: dict[str, Callable[[dict[str, Any], dict[str, str]], Told]] = {
     "consent.withdrawn": _withdrawn,
     "consent.expired": _lapsed,
     "consent.exhausted": _exhausted,
+    "consent.stale": _stale,
     "session.opened": _opened,
     "session.closed": _closed,
     "use.refused": _use_refused,

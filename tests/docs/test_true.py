@@ -131,7 +131,7 @@ def test_every_task_is_documented(task):
     assert f"| `{task['task']}` | {period} |" in prose(OPERATIONS)
 
 
-@pytest.mark.parametrize("name", ["web", "sequencer", "worker", "courier"])
+@pytest.mark.parametrize("name", ["web", "sequencer", "publisher", "worker", "courier"])
 def test_the_programs_are_run_as_make_run_does(name):
     _, *arguments = service_programs(var=Path("var"))[name]["argv"]
     command = " ".join(arguments).removeprefix("-m ").removesuffix(" --loglevel INFO")

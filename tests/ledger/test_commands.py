@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from ledger.cosignature import CosignatureSigner
 from ledger.folder import folder_of
 from ledger.models import Entry, Pending
 from ledger.publish import publish
@@ -72,3 +74,22 @@ def test_verify_log_says_what_is_wrong(origin):
     assert "error: entry.changed 0" in out.getvalue()
     with pytest.raises(CommandError, match="no such log"):
         call_command("verify_log", origin="nobody/knows")
+
+
+def test_verify_log_with_a_policy(origin, tmp_path):
+    add(origin, 3)
+    sequence(origin=origin)
+    publish(origin=origin, now=timezone.now())
+    policy = tmp_path / "policy"
+    policy.write_text("quorum none\n")
+    out = io.StringIO()
+    call_command("verify_log", policy=policy, stdout=out)
+    assert "ok: checkpoint.cosigned: by nobody" in out.getvalue()
+    witness = CosignatureSigner("witness.example", Ed25519PrivateKey.generate()).verifier()
+    policy.write_text(f"witness w {witness.vkey}\nquorum w\n")
+    with pytest.raises(CommandError, match="does not verify"):
+        call_command("verify_log", policy=policy, stdout=out)
+    assert "error: checkpoint.quorum: cosigned by nobody" in out.getvalue()
+    policy.write_text("junk")
+    with pytest.raises(CommandError, match="is no policy"):
+        call_command("verify_log", policy=policy, stdout=out)

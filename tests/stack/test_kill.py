@@ -181,7 +181,7 @@ def logins(stack):
     return [stack.create_app(f"Walker {number}", "walk") for number in range(WALKERS)]
 
 
-@pytest.mark.parametrize("victim", ["worker", "courier", "sequencer", "redis", "postgres", "web worker"])
+@pytest.mark.parametrize("victim", ["worker", "courier", "sequencer", "publisher", "redis", "postgres", "web worker"])
 def test_killed_in_the_middle_of_the_tour(stack, clips, logins, victim):
     walkers = [Walker(stack, clips, login, number) for number, login in enumerate(logins)]
     for walker in walkers:

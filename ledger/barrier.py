@@ -1,0 +1,59 @@
+"""The barrier: nothing goes on with a database that is older than what was signed (a restored backup).
+
+The signed heads and the published files lie outside PostgreSQL. A database that does not hold them would give places that are taken,
+sign another history, and take up keys that are dead. `manage.py recover` brings it to where it was.
+"""
+
+from weakref import WeakKeyDictionary
+
+from django.db import connection
+
+from ledger.errors import Behind
+from ledger.files import read
+from ledger.heads import signed_checkpoint
+from ledger.models import Entry, Log
+from ledger.queries import logs
+from ledger.tiles import TileReader
+
+_looked_at: WeakKeyDictionary[object, set[str]] = WeakKeyDictionary()
+
+
+def refuse_if_behind(log: Log) -> None:
+    """Refuse to go on with a database that does not hold what was signed, even one that has grown since.
+
+    The last signed leaf is enough: its `prev` names the one before, and so on to the first.
+
+    Raises:
+        Behind: The database's log does not extend the signed one.
+    """
+    signed = signed_checkpoint(log)
+    if signed is None or signed.size == 0:
+        return
+    last = signed.size - 1
+    [leaf_hash] = TileReader(lambda path: read(log.origin, path), signed.size).read_nodes([(0, last)])
+    entry = Entry.objects.filter(log=log, index=last).first()
+    if entry is None or bytes(entry.leaf_hash) != leaf_hash:
+        raise Behind(log.origin)
+
+
+def refuse_if_any_is_behind() -> None:
+    """Refuse to go on when any log is behind.
+
+    Raises:
+        Behind: See `refuse_if_behind`.
+    """
+    for log in logs():
+        refuse_if_behind(log)
+
+
+def refuse_if_restored(origin: str) -> None:
+    """Refuse to write to a log that is behind; looks once for each connection to the database, for a restore ends them all.
+
+    Raises:
+        Behind: See `refuse_if_behind`.
+    """
+    connection.ensure_connection()
+    seen = _looked_at.setdefault(connection.connection, set())
+    if origin not in seen:
+        refuse_if_behind(Log.objects.get(origin=origin))
+        seen.add(origin)
