@@ -4,7 +4,7 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 from django.db import Error, close_old_connections, connection
@@ -13,7 +13,6 @@ from django.utils import timezone
 from keyring.errors import KeyringError
 from ledger.alarms import end_alarm, raise_alarm
 from ledger.errors import Behind, LedgerError
-from ledger.models import Log
 
 POLL_SECONDS = 0.05
 PAUSE_AFTER_ERROR_SECONDS = 1.0
@@ -22,10 +21,20 @@ log = structlog.get_logger(__name__)
 
 
 class Loop:
-    """Serves every log until a signal. `serve(origin)` does one round of one log and says whether there may be more to do at once."""
+    """Serves logs until a signal.
 
-    def __init__(self, name: str, serve: Callable[[str], bool], *, after: Callable[[], object] = lambda: None) -> None:
-        self._name, self._serve, self._after = name, serve, after
+    `find()` names those that have work; `serve(origin)` does one round of one log and says whether there may be more to do at once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        find: Callable[[], Iterable[str]],
+        serve: Callable[[str], bool],
+        *,
+        after: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._name, self._find, self._serve, self._after = name, find, serve, after
         self._said: dict[str, str | None] = {}
         self._not_before: dict[str, float] = {}
 
@@ -36,7 +45,7 @@ class Loop:
             signal.signal(number, lambda *_: stop.set())
         while not stop.is_set():
             try:
-                busy = any([self._round(origin) for origin in Log.objects.values_list("origin", flat=True)])  # noqa: C419 - every log has its turn
+                busy = any([self._round(origin) for origin in self._find()])  # noqa: C419 - every log has its turn
                 self._guarded("", self._after)
             except Error as error:
                 # PostgreSQL restarting: nothing was half done, so wait and take up the same work.
