@@ -2,13 +2,15 @@
 
 A file appears whole: written aside, synced, linked into place. A tile, a bundle or evidence never changes once written: a second write of
 the same bytes changes nothing, and one of others is refused. Only `checkpoint` is replaced, by a rename, after the names of all before it
-are durable. A crash leaves whole files, and at most some beside them whose names begin with `.new-`, which nothing reads.
+are durable. A crash leaves whole files, and at most one beside them whose name begins with `.new-`, which nothing reads and a later write
+deletes.
 """
 
 import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from keyring.secretfile import sync_folder
 from ledger.errors import FileDiffers
 
 ASIDE = ".new-"
+STALE_SECONDS = 600.0
 _CHECKPOINT = "checkpoint"
 
 
@@ -54,13 +57,14 @@ class Folder:
         paths: list[str] = []
         unsynced: set[Path] = set()
         self._make_root()
+        self._drop_stale()
         try:
             for path, data in files:
                 target = self._root / path
                 target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
                 if path == _CHECKPOINT:
                     self._sync(unsynced)
-                    with self._aside(target, data) as aside:
+                    with self._aside(data) as aside:
                         aside.replace(target)
                 else:
                     self._write_once(target, data)
@@ -99,15 +103,15 @@ class Folder:
 
     def _write_once(self, target: Path, data: bytes) -> None:
         if not _holds(target, data):
-            with self._aside(target, data) as aside:
+            with self._aside(data) as aside:
                 try:
                     target.hardlink_to(aside)
                 except FileExistsError:  # another process was first
                     _holds(target, data)
 
     @contextlib.contextmanager
-    def _aside(self, target: Path, data: bytes) -> Iterator[Path]:
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=ASIDE)
+    def _aside(self, data: bytes) -> Iterator[Path]:
+        descriptor, name = tempfile.mkstemp(dir=self._root, prefix=ASIDE)
         aside = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -121,11 +125,17 @@ class Folder:
 
     def _sync(self, folders: set[Path]) -> None:
         """Make the names in the folders durable, and their own names up to the root."""
-        for folder in {
-            parent for each in folders for parent in (each, *each.parents) if parent.is_relative_to(self._root)
-        }:
+        within = {parent for each in folders for parent in (each, *each.parents) if parent.is_relative_to(self._root)}
+        for folder in sorted(within):
             sync_folder(folder)
         folders.clear()
+
+    def _drop_stale(self) -> None:
+        """Delete what a writer that was killed left beside the files."""
+        for stale in self._root.glob(f"{ASIDE}*"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - stale.stat().st_mtime > STALE_SECONDS:
+                    stale.unlink()
 
     def _make_root(self) -> None:
         """Make the root where there is none, its name and those of the folders above it durable."""

@@ -38,7 +38,7 @@ class Pending(models.Model):
     """An entry that is durable and waits for its index. The sequencer claims it by deleting it."""
 
     id = models.BigAutoField(primary_key=True)
-    log = models.ForeignKey(Log, on_delete=models.PROTECT, db_constraint=False)
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     ref = models.UUIDField()
     at = models.DateTimeField()
     kind = models.CharField(max_length=60)
@@ -55,7 +55,7 @@ class Entry(models.Model):
     """One leaf of a log, as it was hashed."""
 
     pk = models.CompositePrimaryKey("log_id", "index")
-    log = models.ForeignKey(Log, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, related_name="entries", db_index=False, db_constraint=False)
     index = models.BigIntegerField()
     ref = models.UUIDField(db_index=True)
     leaf = models.BinaryField()
@@ -66,7 +66,7 @@ class Opening(models.Model):
     """The salts and values behind an entry's commitments, sealed under the key named `holder`."""
 
     ref = models.UUIDField(primary_key=True)
-    log = models.ForeignKey(Log, on_delete=models.PROTECT, db_constraint=False)
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     holder = models.CharField(max_length=60)
     at = models.DateTimeField()
     kind = models.CharField(max_length=60)

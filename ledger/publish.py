@@ -26,10 +26,12 @@ from ledger.merkle import frontier_root, prove_consistency, read_root, verify_co
 from ledger.models import Checkpoint, Entry, Log, Witnessing
 from ledger.policy import Policy, parse
 from ledger.signing import signer_of
-from ledger.tiles import TileReader, new_files
+from ledger.tiles import TileReader, new_files, outgrown
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('ledger.publish:' || %s, 0))"
 WITNESS_SECONDS = 5.0
+OUTGROWN_HEADS = 256
+"""How many earlier heads are looked at for partial tiles that can go."""
 
 
 @transaction.atomic
@@ -49,7 +51,7 @@ def publish(*, origin: str, now: datetime) -> int:
         return published.size
     reader = TileReader(lambda path: read(origin, path), log.size)
     root = frontier_root([bytes(node) for node in log.frontier])
-    written = _write_files(log, signed_size=signed.size if signed else 0)
+    _write_files(log, signed_size=signed.size if signed else 0)
     if read_root(size=log.size, reader=reader) != root:
         raise RuntimeError("the tiles and the frontier disagree")
     if signed:
@@ -69,12 +71,12 @@ def publish(*, origin: str, now: datetime) -> int:
     if cosigned is None:
         return published.size if published else 0
     write(origin, [("checkpoint", cosigned.encode())])
-    drop_partials(origin, written)
+    drop_partials(origin, _outgrown(log))
     return log.size
 
 
-def _write_files(log: Log, *, signed_size: int) -> list[str]:
-    """Write every tile and bundle that the log has beyond what was signed; return their paths."""
+def _write_files(log: Log, *, signed_size: int) -> None:
+    """Write every tile and bundle that the log has beyond what was signed."""
 
     def files() -> Iterator[tuple[str, bytes]]:
         return new_files(
@@ -85,11 +87,17 @@ def _write_files(log: Log, *, signed_size: int) -> list[str]:
         )
 
     try:
-        return write(log.origin, files())
+        write(log.origin, files())
     except FileDiffers:
         # Left by entries that a restored database does not know, and that no head ever spoke of: they never were.
         remove(log.origin, [path for path, _ in files()])
-        return write(log.origin, files())
+        write(log.origin, files())
+
+
+def _outgrown(log: Log) -> set[str]:
+    """Return the full tiles whose partial forms earlier heads left, also where a crash or a missing quorum kept them from going before."""
+    sizes = Checkpoint.objects.filter(log=log, size__lt=log.size).order_by("-size").values_list("size", flat=True)
+    return {path for size in sizes[:OUTGROWN_HEADS] for path in outgrown(old_size=size, new_size=log.size)}
 
 
 def witness_policy() -> Policy | None:

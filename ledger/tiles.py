@@ -141,6 +141,17 @@ def decode_tile(data: bytes) -> list[bytes]:
     return [data[start : start + merkle.HASH_SIZE] for start in range(0, len(data), merkle.HASH_SIZE)]
 
 
+def outgrown(*, old_size: int, new_size: int) -> Iterator[str]:
+    """Yield the paths of the full tiles and bundles at `new_size` that were partial at `old_size`."""
+    for level in range(ENTRIES, MAX_LEVEL + 1):
+        shift = HEIGHT * max(level, 0)
+        index, width = divmod(old_size >> shift, WIDTH)
+        if not old_size >> shift:
+            return
+        if width and (new_size >> shift) // WIDTH > index:
+            yield tile_path(level, index)
+
+
 def new_files(
     *,
     old_size: int,

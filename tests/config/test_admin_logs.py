@@ -188,7 +188,9 @@ class TestEntry:
             answer = client.get(reverse("admin:ledger_log_find"), {"entry": wanted, "log": origin})
             assert (answer.status_code, answer.headers["Location"]) == (302, entry_of(origin, 2))
 
-    @pytest.mark.parametrize("wanted", ["3", "-1", "9" * 30, "²", "x", "", "0f0e0d0c-0b0a-4908-8706-050403020100", "'; --"])
+    @pytest.mark.parametrize(
+        "wanted", ["3", "-1", "9" * 30, "²", "x", "", "0f0e0d0c-0b0a-4908-8706-050403020100", "'; --"]
+    )
     def test_what_there_is_not(self, client, officer, wanted):
         origin, _ = published()
         answer = client.get(reverse("admin:ledger_log_find"), {"entry": wanted, "log": origin}, follow=True)

@@ -62,11 +62,58 @@ def test_canonical_by_the_judgement_of_rfc8785(made):
     data = leaf.encode(made)
     fields = {key: value.hex() if isinstance(value, bytes) else value for key, value in asdict(made).items()}
     at = made.at.strftime("%H:%M:%S.") + f"{made.at.microsecond // 1000:03}Z"
-    fields |= {"ref": str(made.ref), "at": f"{made.at.year:04}-{made.at.month:02}-{made.at.day:02}T{at}", "v": 0}
+    fields |= {"ref": str(made.ref), "at": f"{made.at.year:04}-{made.at.month:02}-{made.at.day:02}T{at}", "v": 1}
     assert data == rfc8785.dumps(fields)
     assert leaf.decode(data) == replace(made, at=made.at.replace(microsecond=made.at.microsecond // 1000 * 1000))
     assert leaf.encode(leaf.decode(data)) == data
     assert leaf.read_link(data) == (made.log, made.index, made.prev)
+
+
+@given(st.lists(leaves, min_size=1, max_size=5), st.integers(0, 2**40))
+def test_a_chain_is_what_encode_gives_one_by_one(made, first):
+    first_prev = prev = bytes(32) if first == 0 else b"\x07" * 32
+    rows, expected = [], []
+    for index, each in enumerate(made, first):
+        data = leaf.encode(replace(each, log="consonant.local/t", index=index, prev=prev))
+        prev = hashlib.sha256(b"\0" + data).digest()
+        expected.append((data, prev))
+        at = json.loads(data)["at"]
+        rows.append((at, each.kind, str(each.ref), each.mark, each.actor, each.subject, each.payload))
+    assert leaf.chain(log="consonant.local/t", index=first, prev=first_prev, entries=rows) == expected
+
+
+ROW = ("2026-03-01T09:05:07.045Z", GOOD.kind, str(GOOD.ref), GOOD.mark, GOOD.actor, GOOD.subject, GOOD.payload)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (0, "2026-02-30T09:05:07.045Z"),
+        (0, "2026-03-01T09:05:07.04Z"),
+        (0, None),
+        (1, "artifact"),
+        (1, 'a.b","x":"'),
+        (2, "0f0e0d0c-0b0a-1908-8706-050403020100"),
+        (2, "0F0E0D0C-0B0A-4908-8706-050403020100"),
+        (2, "0f0e0d0c-0b0a-4908-8706-05040302010g"),
+        (3, bytes(15)),
+        (4, bytes(33)),
+        (5, b""),
+        (6, bytes(31)),
+    ],
+)
+def test_a_chain_takes_nothing_that_does_not_fit(place, value):
+    row = (*ROW[:place], value, *ROW[place + 1 :])
+    with pytest.raises(InvalidLeaf):
+        leaf.chain(log="consonant.local", index=1, prev=b"\x01" * 32, entries=[ROW, row])
+    for log, index, prev in (
+        ("a b", 1, b"1" * 32),
+        ("a", 0, b"1" * 32),
+        ("a", 1, bytes(32)),
+        ("a", 2**53 - 1, b"1" * 32),
+    ):
+        with pytest.raises(InvalidLeaf):
+            leaf.chain(log=log, index=index, prev=prev, entries=[ROW, ROW])
 
 
 def test_the_first_entry():

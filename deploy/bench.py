@@ -1,0 +1,54 @@
+"""Gives `manage.py bench` a database and a folder of its own, and deletes both afterwards.
+
+The database lies on the server that DATABASE_URL in the environment names, or on an embedded one, durable as in service, that runs
+meanwhile. A running service and its `var/` are not looked at. A crash leaves a folder in the temporary folder, and on a server of
+one's own a database named `consonant_bench_...`.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from deploy.embedded import serve
+
+
+def main(argv: list[str]) -> int:
+    """Run `bench` with these arguments; return its exit code."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="consonant-bench-"))
+        server = os.environ.get("DATABASE_URL")
+        if not server:
+            server, _ = stack.enter_context(serve(Path(folder), redis=False, durable=True))
+        name = f"consonant_bench_{secrets.token_hex(6)}"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            return _run(argv, folder=folder, database=urlsplit(server)._replace(path=f"/{name}").geturl())
+        finally:
+            with psycopg.connect(server, autocommit=True) as connection:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _run(argv: list[str], *, folder: str, database: str) -> int:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSONANT_")}
+    environment = {
+        **kept,
+        "CONSONANT_MODE": "local",
+        "CONSONANT_VAR": folder,
+        "CONSONANT_LOG_LEVEL": "WARNING",
+        "DATABASE_URL": database,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    for words in (["migrate", "--verbosity=0"], ["bench", *argv]):
+        done = subprocess.run([sys.executable, "-m", "django", *words], check=False, env=environment)
+        if done.returncode != 0:
+            return done.returncode
+    return 0
