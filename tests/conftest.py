@@ -5,6 +5,7 @@ import os
 import uuid
 from datetime import timedelta
 
+import hypothesis
 import numpy as np
 import pytest
 import soundfile
@@ -15,6 +16,10 @@ from django.test.utils import setup_databases, teardown_databases
 from django.utils import timezone
 
 from tests.factories import SECRET, AppFactory, TenantFactory, UserFactory
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -32,6 +32,7 @@ SERVICE_MADE = (
     "session.closed",
     "consent.expired",
     "consent.exhausted",
+    "log.head",
 )
 """Kinds of entries that time alone makes."""
 VOLATILE = {
