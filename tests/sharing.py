@@ -3,6 +3,13 @@
 from xdist.scheduler import LoadScopeScheduling
 
 ONE_SERVICE = "tests/stack/"
+LONG = (
+    ONE_SERVICE,
+    "tests/deploy/test_life.py",
+    "tests/ledger/test_faults.py",
+    "tests/docs/test_snippets.py",
+    "tests/portal/",
+)
 
 
 class ByFile(LoadScopeScheduling):
@@ -18,5 +25,5 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """What shares one running service goes first, being long."""
-    items.sort(key=lambda item: not item.nodeid.startswith(ONE_SERVICE))
+    """What takes long goes first, so that at the end neither process waits for the other."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG)))
