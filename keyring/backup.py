@@ -10,6 +10,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from keyring.errors import KeyStoreBroken
 from keyring.local import LocalStore
 from keyring.secretfile import sync_folder
 
@@ -21,6 +22,8 @@ _NAME = re.compile(r"keys-(\d{8}T\d{6}Z)\.sqlite3")
 def back_up(*, store: LocalStore, folder: Path, now: datetime) -> tuple[Path, list[Path]]:
     """Copy the store into the folder; return the copy and what was deleted."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o022:
+        raise KeyStoreBroken(f"others may write in {folder}: copies of keys do not go there")
     deleted = _delete_old(folder, now=now)
     path = folder / f"keys-{now.astimezone(UTC).strftime(_STAMP)}.sqlite3"
     aside = folder / f".new-{path.name}"
@@ -44,8 +47,11 @@ def _delete_old(folder: Path, *, now: datetime) -> list[Path]:
 
 
 def _destroy(path: Path) -> None:
-    """Overwrite, sync, unlink."""
-    with path.open("r+b") as file:
+    """Overwrite, sync, unlink; of a link, only unlink."""
+    if path.is_symlink():
+        path.unlink()
+        return
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "r+b") as file:
         left = os.fstat(file.fileno()).st_size
         while left > 0:
             left -= file.write(bytes(min(left, 1 << 20)))

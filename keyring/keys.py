@@ -35,9 +35,9 @@ def reference_key() -> bytes:
 
 def _ring() -> Ring:
     """Return the key-encryption keys: a token makes new epochs if there is one, else the environment, else a file; all still serve."""
+    # An empty environment makes no epoch, and is asked all the same whether it still keeps one.
     providers: list[Provider] = [FileKeks(settings.KEK_FILE)]
-    if settings.KEK_SECRETS:
-        providers.insert(0, EnvironmentKeks(settings.KEK_SECRETS))
+    providers.insert(0 if settings.KEK_SECRETS else 1, EnvironmentKeks(settings.KEK_SECRETS))
     if settings.PKCS11_MODULE:
         from keyring.hsm import TokenKeks  # only where there is a token
 

@@ -70,6 +70,9 @@ class OpenBaoStore:
             self._write(paths[name], _row(wrapped, epoch.number, now.timestamp()), version=0)
 
         self._each(put_one, keys)
+        newest = self._newest(now)
+        if newest.number != epoch.number:  # a rotation went by, and may have passed these names before they were there
+            self._each(lambda name: self._rewrap_one(name, newest), keys)
 
     def make(self, name: str, *, now: datetime) -> bytes:
         """Return the key of that name, making a random one when there is none."""
@@ -135,26 +138,10 @@ class OpenBaoStore:
         """Wrap every key anew that is not under the newest epoch; yield how many, a batch at a time."""
         epoch = self._newest(None)
 
-        def rewrap_one(name: str) -> bool:
-            path = _path(name)
-            found = self._read(path)
-            if found is None:
-                return False
-            row, version = found
-            if row["epoch"] < epoch.number:
-                key = self._ring.unwrap(row["epoch"], name, _bytes(row["wrapped"]), find=self._epoch)
-                anew = _row(self._ring.wrap(epoch, name, key), epoch.number, row["made_at"])
-                if not self._write(path, anew, version=version):
-                    return False  # destroyed meanwhile, or done by another
-                self._destroy_before(path, version + 1)
-                return True
-            self._destroy_before(path, version)
-            return False
-
         for kind in self._kinds():
             names = self._names(kind)
             for start in range(0, len(names), batch):
-                yield sum(self._each(rewrap_one, names[start : start + batch]))
+                yield sum(self._each(lambda name: self._rewrap_one(name, epoch), names[start : start + batch]))
 
     def counts(self) -> dict[int, int]:
         """Return how many keys each epoch wraps. Reads every key once."""
@@ -164,6 +151,22 @@ class OpenBaoStore:
                 if found is not None:
                     counts[found[0]["epoch"]] = counts.get(found[0]["epoch"], 0) + 1
         return counts
+
+    def _rewrap_one(self, name: str, epoch: Epoch) -> bool:
+        path = _path(name)
+        found = self._read(path)
+        if found is None:
+            return False
+        row, version = found
+        if row["epoch"] < epoch.number:
+            key = self._ring.unwrap(row["epoch"], name, _bytes(row["wrapped"]), find=self._epoch)
+            anew = _row(self._ring.wrap(epoch, name, key), epoch.number, row["made_at"])
+            if not self._write(path, anew, version=version):
+                return False  # destroyed meanwhile, or done by another
+            self._destroy_before(path, version + 1)
+            return True
+        self._destroy_before(path, version)
+        return False
 
     def _newest(self, now: datetime | None) -> Epoch:
         """Return the newest epoch; begin the first one in an empty store.
@@ -258,7 +261,11 @@ class OpenBaoStore:
             except hvac.exceptions.Forbidden:
                 self._client_of_this_process().token = self._token()
                 answer = self._call(verb, path, words)
-        except (hvac.exceptions.InvalidPath, hvac.exceptions.InvalidRequest):
+        except hvac.exceptions.InvalidPath as error:
+            if error.errors:  # no such engine: nothing is known of any key. A path without a secret has no errors.
+                raise KeyStoreAway("the server of keys has no engine at this mount") from None
+            raise
+        except hvac.exceptions.InvalidRequest:
             raise
         except (hvac.exceptions.VaultError, requests.RequestException) as error:
             raise KeyStoreAway(f"the server of keys does not serve us ({type(error).__name__})") from None

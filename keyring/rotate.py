@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from keyring.backup import BACKUPS_LIVE
-from keyring.errors import NotOurs
+from keyring.errors import KeyStoreBroken, NotOurs
 from keyring.kek import Epoch
 from keyring.store import EpochStore
 
@@ -86,7 +86,7 @@ def destroy_epochs(*, store: EpochStore, now: datetime) -> list[Ended]:
             continue
         try:
             store.ring.destroy(epoch)
-        except NotOurs as error:
+        except (NotOurs, KeyStoreBroken) as error:
             ended.append(Ended(epoch.number, str(error)))
             continue
         store.note_destroyed(epoch.number, now=now)

@@ -12,6 +12,7 @@ import httpx
 from cryptography import x509
 
 from ledger import timestamp
+from ledger.deadline import client, until
 from ledger.errors import AnchorFailed
 
 TIMEOUT_SECONDS = 10.0
@@ -47,21 +48,19 @@ class TimestampAuthority:
         return timestamp.verify(evidence, note, roots=self._roots)
 
     def _post(self, query: bytes) -> bytes:
-        deadline, reply = time.monotonic() + self._timeout, b""
+        reply = b""
+        until(time.monotonic() + self._timeout)
         try:
-            with (
-                httpx.Client(timeout=self._timeout, follow_redirects=False, trust_env=False) as client,
-                client.stream(
-                    "POST", self._url, content=query, headers={"Content-Type": "application/timestamp-query"}
-                ) as answer,
-            ):
+            with client().stream(
+                "POST", self._url, content=query, headers={"Content-Type": "application/timestamp-query"}
+            ) as answer:
                 if answer.status_code != httpx.codes.OK:
                     raise AnchorFailed(f"the authority answered {answer.status_code}")
                 if answer.headers.get("Content-Type", "").partition(";")[0].strip() != "application/timestamp-reply":
                     raise AnchorFailed("the authority answered with something else")
                 for chunk in answer.iter_bytes():
                     reply += chunk
-                    if len(reply) > timestamp.MAX_REPLY_BYTES or time.monotonic() > deadline:
+                    if len(reply) > timestamp.MAX_REPLY_BYTES:
                         raise AnchorFailed("the authority's answer does not end")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise AnchorFailed(f"the authority does not answer ({type(error).__name__})") from None

@@ -4,18 +4,32 @@ The signed heads and the published files lie outside PostgreSQL. A database that
 sign another history, and take up keys that are dead. `manage.py recover` brings it to where it was.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
 from django.db import connection
 
-from ledger.errors import Behind
+from ledger.errors import Behind, LogIncomplete
 from ledger.files import read
-from ledger.heads import signed_checkpoint
+from ledger.heads import origins, recovery_is_unfinished, signed_checkpoint
 from ledger.models import Entry, Log
 from ledger.queries import logs
 from ledger.tiles import TileReader
 
 _looked_at: WeakKeyDictionary[object, set[str]] = WeakKeyDictionary()
+_lifted = False
+
+
+@contextmanager
+def lifted() -> Iterator[None]:
+    """Let this process write while a recovery is unfinished: for the recovery itself."""
+    global _lifted  # noqa: PLW0603 - of the one process that recovers
+    _lifted = True
+    try:
+        yield
+    finally:
+        _lifted = False
 
 
 def refuse_if_behind(log: Log) -> None:
@@ -24,25 +38,34 @@ def refuse_if_behind(log: Log) -> None:
     The last signed leaf is enough: its `prev` names the one before, and so on to the first.
 
     Raises:
-        Behind: The database's log does not extend the signed one.
+        Behind: The database's log does not extend the signed one, or a recovery is unfinished.
+        LogIncomplete: The file that would tell is missing.
     """
+    _refuse_unfinished()
     signed = signed_checkpoint(log)
     if signed is None or signed.size == 0:
         return
     last = signed.size - 1
-    [leaf_hash] = TileReader(lambda path: read(log.origin, path), signed.size).read_nodes([(0, last)])
+    try:
+        [leaf_hash] = TileReader(lambda path: read(log.origin, path), signed.size).read_nodes([(0, last)])
+    except FileNotFoundError:
+        raise LogIncomplete(log.origin) from None
     entry = Entry.objects.filter(log=log, index=last).first()
     if entry is None or bytes(entry.leaf_hash) != leaf_hash:
         raise Behind(log.origin)
 
 
 def refuse_if_any_is_behind() -> None:
-    """Refuse to go on when any log is behind.
+    """Refuse to go on when any log is behind, or one is missing: it was made after the backup.
 
     Raises:
         Behind: See `refuse_if_behind`.
     """
-    for log in logs():
+    _refuse_unfinished()
+    known = logs()
+    if missing := origins() - {log.origin for log in known}:
+        raise Behind(min(missing))
+    for log in known:
         refuse_if_behind(log)
 
 
@@ -52,8 +75,14 @@ def refuse_if_restored(origin: str) -> None:
     Raises:
         Behind: See `refuse_if_behind`.
     """
+    _refuse_unfinished()
     connection.ensure_connection()
     seen = _looked_at.setdefault(connection.connection, set())
     if origin not in seen:
         refuse_if_behind(Log.objects.get(origin=origin))
         seen.add(origin)
+
+
+def _refuse_unfinished() -> None:
+    if not _lifted and recovery_is_unfinished():
+        raise Behind("a recovery is unfinished")

@@ -78,8 +78,22 @@ def open(signed: str | bytes, verifiers: Iterable[note.AnyVerifier]) -> Checkpoi
     The log's key bears the origin as its name. A checkpoint that only others signed (witnesses) is refused.
     Raises InvalidNote and its kinds, or InvalidCheckpoint.
     """
-    opened = note.open(signed, verifiers)
+    known = list(verifiers)
+    opened = note.open(signed, known)
     checkpoint = parse(opened.text)
-    if all(signature.name != checkpoint.origin for signature in opened.signatures):
-        raise UnsignedNote(f"the log {checkpoint.origin} did not sign")
+    check_signed(checkpoint, [each for each in known if each.name == checkpoint.origin], opened)
     return checkpoint
+
+
+def check_signed(checkpoint: Checkpoint, logs: Iterable[note.AnyVerifier], opened: note.Note) -> None:
+    """Refuse a checkpoint that none of the log's own keys signed, or whose extension lines none of those covers.
+
+    ML-DSA-44 signs a head and not the lines after it (C2SP tlog-cosignature): taken for the log's word they must be under another key.
+    Raises UnsignedNote or InvalidCheckpoint.
+    """
+    keys = {(signature.name, signature.key_id) for signature in opened.signatures}
+    signed_by = [log for log in logs if (log.name, log.key_id) in keys]
+    if not signed_by:
+        raise UnsignedNote(f"the log {checkpoint.origin} did not sign")
+    if checkpoint.extensions and all(getattr(log, "is_post_quantum", False) for log in signed_by):
+        raise InvalidCheckpoint("its extension lines are under no signature of the log")

@@ -6,28 +6,25 @@ names. A witness that tells another size (409) is asked once more, with a proof 
 a second more. Nothing is stored here: a crash loses cosignatures that the next call asks for again.
 """
 
-import atexit
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-import httpcore
 import httpx
 
 from ledger import checkpoint, note
 from ledger.addcheckpoint import format_request, parse_size
 from ledger.cosignature import timestamp_of
+from ledger.deadline import client, until
 from ledger.errors import InvalidNote, InvalidRequest, InvalidSignature, UnsignedNote
 from ledger.policy import Policy, Witness
 
 MOST_ANSWER_BYTES = 65_536
 GRACE_SECONDS = 0.5
 """What witnesses are waited for once the others are a quorum."""
-_POOLED = 64
 _ACCEPTED, _CONFLICT, _UNPROCESSABLE = 200, 409, 422
 
 
@@ -60,13 +57,14 @@ class _Heard:
     trouble: str = ""
 
 
-def collect(
+def collect(  # noqa: PLR0913
     *,
     signed: str,
     policy: Policy,
     old_sizes: Mapping[str, int],
     prove: Callable[[int], list[bytes]],
     timeout: float,
+    troubled: Collection[str] = (),
 ) -> Collected:
     """Ask every witness of the policy that has an address to cosign a checkpoint; return after `timeout` seconds at the latest.
 
@@ -76,11 +74,13 @@ def collect(
         old_sizes: By witness, the size of the head it cosigned last, as far as we know; 0 when we do not.
         prove: Gives the consistency proof from an old size to the checkpoint; called in the caller's thread only.
         timeout: Seconds, for all of it.
+        troubled: Witnesses that did not answer well the last time: once there is a quorum, nobody waits for them.
 
     Raises:
         ledger.errors.LedgerError: `signed` is no checkpoint.
     """
     round_ = _Round(signed, policy, old_sizes, prove, time.monotonic() + timeout)
+    round_.troubled = {each.url for each in policy.witnesses if each.name in troubled}
     round_.ask_all()
     return round_.listen()
 
@@ -106,10 +106,12 @@ class _Round:
         self._again: set[str] = set()
         self._answers: dict[str, Answer] = {}
         self._held = _held_already(signed, policy)
+        self.troubled: set[str] = set()
         self._added: list[note.Signature] = []
 
     def ask_all(self) -> None:
         """Ask once at each address: one witness with two keys answers with two cosignatures."""
+        client()  # made before the threads that share it
         for witness in self._policy.witnesses:
             old = max(0, min(self._old_sizes.get(witness.name, 0), self._size))
             if not witness.url:
@@ -124,6 +126,8 @@ class _Round:
         while waiting:
             if enough is None and self._policy.satisfied_by(self._held):
                 enough = time.monotonic() + GRACE_SECONDS
+            if enough is not None and waiting <= self.troubled:
+                break
             left = min(self._deadline, enough or self._deadline) - time.monotonic()
             try:
                 heard = self._heard.get(timeout=max(left, 0.0)) if left > 0 else self._heard.get_nowait()
@@ -217,7 +221,7 @@ def _trouble(error: InvalidNote) -> str:
 
 def _post(heard: queue.SimpleQueue[_Heard], url: str, body: bytes, deadline: float) -> None:
     """Send, and put what came of it in the queue. Runs in a thread that nobody waits for."""
-    _thread.deadline = deadline
+    until(deadline)
     try:
         try:
             heard.put(_send(url, body))
@@ -229,87 +233,10 @@ def _post(heard: queue.SimpleQueue[_Heard], url: str, body: bytes, deadline: flo
 
 def _send(url: str, body: bytes) -> _Heard:
     headers = {"Content-Type": "text/plain; charset=utf-8", "Accept-Encoding": "identity"}
-    with _client().stream("POST", url.rstrip("/") + "/add-checkpoint", content=body, headers=headers) as response:
+    with client().stream("POST", url.rstrip("/") + "/add-checkpoint", content=body, headers=headers) as response:
         answer = b""
         for piece in response.iter_raw():
             answer += piece
             if len(answer) > MOST_ANSWER_BYTES:
                 return _Heard(url, trouble=f"its answer has more than {MOST_ANSWER_BYTES} bytes")
         return _Heard(url, response.status_code, answer)
-
-
-class _Thread(threading.local):
-    deadline = 0.0
-
-
-_thread = _Thread()
-
-
-def _left(timeout: float | None, error: type[Exception]) -> float:
-    left = min(_thread.deadline - time.monotonic(), timeout or float("inf"))
-    if left <= 0:
-        raise error("the answer takes too long")
-    return left
-
-
-class _Timed(httpcore.NetworkStream):
-    """A connection on which whoever uses it has until its own deadline, however slowly the other side goes on."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read, until the deadline."""
-        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write, until the deadline."""
-        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
-
-    def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        """Begin TLS, until the deadline."""
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Timed(self._stream.start_tls(ssl_context, server_hostname, left))
-
-    def get_extra_info(self, info: str) -> Any:
-        """Pass on."""
-        return self._stream.get_extra_info(info)
-
-    def close(self) -> None:
-        """Close."""
-        self._stream.close()
-
-
-class _Sockets(httpcore.SyncBackend):
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Connect, until the deadline."""
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Timed(super().connect_tcp(host, port, left, local_address, socket_options))
-
-
-class _Transport(httpx.HTTPTransport):
-    def __init__(self) -> None:
-        super().__init__(trust_env=False)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
-            max_keepalive_connections=_POOLED,
-            keepalive_expiry=30.0,
-            network_backend=_Sockets(),
-        )
-
-
-@cache
-def _client() -> httpx.Client:
-    """Return the one client: connections to witnesses are kept, as the protocol wants."""
-    client = httpx.Client(transport=_Transport(), timeout=None, follow_redirects=False, trust_env=False)  # noqa: S113 - the deadline bounds every read and write
-    atexit.register(client.close)
-    return client

@@ -8,8 +8,10 @@ line is then an 8-byte big-endian time (POSIX seconds, at most 2^63 - 1), and a 
 
 1. Only what is a checkpoint has cosignatures: of another text none verifies.
 2. An Ed25519 cosignature does not commit to the cosigner's name: a key serves one name only.
-3. ML-DSA-44 does not cover extension lines, so with any of them it neither signs nor verifies: whoever read such a note would
-   take for signed what is not. It may bear the time 0, which says nothing of the largest head; logs sign so.
+3. ML-DSA-44 does not cover extension lines. With any of them we do not sign, for whoever read such a note might take for signed
+   what is not; others' signatures of such a head verify, and say nothing of the lines. Where an ML-DSA-44 key is the log's own,
+   `checkpoint.check_signed` refuses lines that it alone stands for. It may bear the time 0, which says nothing of the largest
+   head; logs sign so.
 4. Keys that cannot keep others out are refused: Ed25519 of low order, ML-DSA-44 whose t1 is zero.
 """
 
@@ -154,6 +156,8 @@ class CosignatureSigner:
         head = read_head(checkpoint_text)
         if head.size == 0 and head.root != merkle.EMPTY_ROOT:
             raise InvalidCheckpoint("the empty tree has another root")
+        if head.extended and self._verifier.is_post_quantum:
+            raise InvalidCheckpoint("ML-DSA-44 does not cover extension lines")
         signature = self._key.sign(_message(self._verifier, checkpoint_text, at))
         return note.Signature(self._verifier.name, self._verifier.key_id, at.to_bytes(_TIME_BYTES, "big") + signature)
 
@@ -205,8 +209,6 @@ def _message(verifier: CosignatureVerifier, text: bytes, at: int) -> bytes:
     head = read_head(text)
     if verifier.type_byte == _ED25519:
         return b"cosignature/v1\ntime %d\n%b" % (at, text)
-    if head.extended:
-        raise InvalidCheckpoint("ML-DSA-44 does not cover extension lines")
     name, origin = verifier.name.encode(), head.origin.encode()
     if len(origin) > _LONGEST_NAME:
         raise InvalidCheckpoint(f"its origin has more than {_LONGEST_NAME} bytes")

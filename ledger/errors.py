@@ -56,6 +56,10 @@ class Behind(LedgerError):
     """The database is older than the published log."""
 
 
+class LogIncomplete(Behind):
+    """A published file that the signed head needs is missing."""
+
+
 class Diverged(LedgerError):
     """The database holds what was never signed: it is no beginning of the signed log."""
 

@@ -14,7 +14,9 @@ from typing import Protocol
 from django.conf import settings
 
 from ledger.bucket import ALWAYS_ASK, FOR_EVER, Bucket
+from ledger.errors import InvalidTile
 from ledger.folder import Folder, folder_of
+from ledger.tiles import parse_path
 
 __all__ = [
     "ALWAYS_ASK",
@@ -110,9 +112,18 @@ def as_folder(origin: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="consonant-log-") as name:
         store = store_of(origin)
         # The checkpoint first: what it speaks of is there, and stays, but that a full tile may take a partial one's place.
-        for path in ("checkpoint", *store.find("tile/")):
+        for path in ("checkpoint", *filter(_is_tile, store.find("tile/"))):
             with suppress(FileNotFoundError):
                 data = store.read(path)
                 Path(name, path).parent.mkdir(parents=True, exist_ok=True)
                 Path(name, path).write_bytes(data)
         yield Path(name)
+
+
+def _is_tile(path: str) -> bool:
+    """Say whether a path that a store named is one: what else it names is not written anywhere."""
+    try:
+        parse_path(path)
+    except InvalidTile:
+        return False
+    return True

@@ -5,8 +5,11 @@ signed note. It is replaced whole, and synced; a crash leaves the one before, wh
 published is `checkpoint`, which may need cosignatures first.
 """
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -16,11 +19,12 @@ from ledger import checkpoint, note
 from ledger.files import read
 from ledger.models import Log
 
+_RECOVERING = "recovering"
+
 
 def write_head(origin: str, signed: str) -> None:
     """Remember the signed head of the log, durable on return."""
-    target = _file(origin)
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target = _folder(origin) / "head"
     descriptor, aside = tempfile.mkstemp(dir=target.parent, prefix=".new-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -55,12 +59,54 @@ def signed_checkpoint(log: Log) -> checkpoint.Checkpoint | None:
     """
     published = published_checkpoint(log)
     try:
-        kept = _file(log.origin).read_bytes()
+        kept = (_folder(log.origin) / "head").read_bytes()
     except FileNotFoundError:
         return published
     signed = checkpoint.open(kept, [note.Verifier.from_vkey(log.vkey)])
     return signed if published is None or signed.size > published.size else published
 
 
-def _file(origin: str) -> Path:
-    return Path(settings.HEADS, *origin.split("/")) / "head"
+@contextmanager
+def held(origin: str) -> Iterator[None]:
+    """Keep every other publisher of this machine from the log: a lock of the database ends with its connection, this one with the process."""
+    descriptor = os.open(_folder(origin) / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def origins() -> set[str]:
+    """Return the logs of which a head was signed, whether or not the database knows them."""
+    root = Path(settings.HEADS)
+    return {head.parent.relative_to(root).as_posix() for head in root.rglob("head")} if root.is_dir() else set()
+
+
+def recovery_is_unfinished() -> bool:
+    """Say whether a recovery has begun and not ended."""
+    return (Path(settings.HEADS) / _RECOVERING).exists()
+
+
+def begin_recovery() -> None:
+    """Note, durably, that a recovery has begun: until it has ended, the barrier stays."""
+    root = Path(settings.HEADS)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (root / _RECOVERING).touch(mode=0o600)
+    sync_folder(root)
+
+
+def end_recovery() -> None:
+    """Note, durably, that the recovery is through."""
+    (Path(settings.HEADS) / _RECOVERING).unlink(missing_ok=True)
+    sync_folder(Path(settings.HEADS))
+
+
+def _folder(origin: str) -> Path:
+    """Return the log's folder, made where there is none, its name and those above it durable."""
+    folder = Path(settings.HEADS, *origin.split("/"))
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in missing:
+        sync_folder(each.parent)
+    return folder

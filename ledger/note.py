@@ -263,7 +263,7 @@ def check_name(name: str) -> None:
         not name
         or "+" in name
         or any(char.isspace() or char < " " for char in name)
-        or not name.isprintable()  # Also refuses lone surrogates, which have no UTF-8.
+        or any("\ud800" <= char <= "\udfff" for char in name)  # lone surrogates have no UTF-8
     ):
         raise InvalidKey(f"the name {name!r} is empty or holds a space, a plus or a control character")
 

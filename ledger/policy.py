@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import checkpoint, note
 from .cosignature import CosignatureVerifier, LogKey, log_verifier_from_vkey
-from .errors import InvalidKey, InvalidPolicy, UnsignedNote
+from .errors import InvalidKey, InvalidPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -98,9 +98,8 @@ def check(
     logs: tuple[note.AnyVerifier, ...] = policy.logs if log_verifiers is None else tuple(log_verifiers)
     opened = note.open(signed_note, [*logs, *(witness.verifier for witness in policy.witnesses)])
     head = checkpoint.parse(opened.text)
+    checkpoint.check_signed(head, [log for log in logs if log.name == head.origin], opened)
     keys = {(signature.name, signature.key_id) for signature in opened.signatures}
-    if not any(log.name == head.origin and (log.name, log.key_id) in keys for log in logs):
-        raise UnsignedNote(f"the log {head.origin} did not sign")
     cosigned_by = tuple(each.name for each in policy.witnesses if (each.verifier.name, each.verifier.key_id) in keys)
     return Checked(head, cosigned_by, policy.satisfied_by(keys))
 

@@ -19,9 +19,9 @@ from ledger import checkpoint, note
 from ledger.alarms import end_alarm, raise_alarm
 from ledger.barrier import refuse_if_behind
 from ledger.cosign import Answer, collect
-from ledger.errors import FileDiffers
+from ledger.errors import Behind, Diverged, FileDiffers
 from ledger.files import drop_partials, read, remove, write
-from ledger.heads import published_checkpoint, signed_checkpoint, write_head
+from ledger.heads import held, published_checkpoint, signed_checkpoint, write_head
 from ledger.merkle import frontier_root, prove_consistency, read_root, verify_consistency
 from ledger.models import Checkpoint, Entry, Log, Witnessing
 from ledger.policy import Policy, parse
@@ -30,11 +30,11 @@ from ledger.tiles import TileReader, new_files, outgrown
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('ledger.publish:' || %s, 0))"
 WITNESS_SECONDS = 5.0
+_looked_back: set[str] = set()
 OUTGROWN_HEADS = 256
 """How many earlier heads are looked at for partial tiles that can go."""
 
 
-@transaction.atomic
 def publish(*, origin: str, now: datetime) -> int:
     """Bring the published log to the log's head; return the published size, which is smaller while there is no quorum.
 
@@ -42,6 +42,11 @@ def publish(*, origin: str, now: datetime) -> int:
         Behind: The database does not hold what was signed.
         InvalidProof: The head does not extend the last signed head.
     """
+    with held(origin), transaction.atomic():
+        return _publish(origin, now=now)
+
+
+def _publish(origin: str, *, now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [origin])
     log = Log.objects.get(origin=origin)
@@ -66,12 +71,19 @@ def publish(*, origin: str, now: datetime) -> int:
     head = note.sign(text, [signer_of(origin)])
     if signed is None or signed.size < log.size:
         write_head(origin, head)
-    Checkpoint.objects.get_or_create(log=log, size=log.size, defaults={"root": root, "note": head, "signed_at": now})
+    row, _ = Checkpoint.objects.get_or_create(
+        log=log, size=log.size, defaults={"root": root, "note": head, "signed_at": now}
+    )
+    if bytes(row.root) != root:
+        raise Diverged(f"{origin}, size {log.size}")
     cosigned = _cosigned(log, head, reader, now=now)
     if cosigned is None:
         return published.size if published else 0
+    newest = published_checkpoint(log)
+    if newest and newest.size > log.size:
+        raise Behind(origin)  # somebody on another machine was faster: what is published never shrinks
     write(origin, [("checkpoint", cosigned.encode())])
-    drop_partials(origin, _outgrown(log))
+    drop_partials(origin, _outgrown(log, since=published.size if published else 0))
     return log.size
 
 
@@ -94,29 +106,39 @@ def _write_files(log: Log, *, signed_size: int) -> None:
         write(log.origin, files())
 
 
-def _outgrown(log: Log) -> set[str]:
-    """Return the full tiles whose partial forms earlier heads left, also where a crash or a missing quorum kept them from going before."""
+def _outgrown(log: Log, *, since: int) -> set[str]:
+    """Return the full tiles whose partial forms earlier heads left.
+
+    Those since the last published one; and the first time in a process a good many before, which a crash may have kept from going.
+    """
     sizes = Checkpoint.objects.filter(log=log, size__lt=log.size).order_by("-size").values_list("size", flat=True)
+    if log.origin in _looked_back:
+        sizes = sizes.filter(size__gte=since)
+    _looked_back.add(log.origin)
     return {path for size in sizes[:OUTGROWN_HEADS] for path in outgrown(old_size=size, new_size=log.size)}
 
 
 def witness_policy() -> Policy | None:
     """Return whose cosignatures a checkpoint needs before it is published, or None where nobody's."""
-    return parse(Path(settings.WITNESS_POLICY).read_text(encoding="utf-8")) if settings.WITNESS_POLICY else None
+    return parse(Path(settings.WITNESS_POLICY).read_bytes()) if settings.WITNESS_POLICY else None
 
 
 def _cosigned(log: Log, head: str, reader: TileReader, *, now: datetime) -> str | None:
     """Return the head with its cosignatures, or None without a quorum."""
     policy = witness_policy()
     if policy is None:
+        for what in ("witness.quorum", "witness.disagrees"):
+            end_alarm(origin=log.origin, what=what, now=now)
         return head
-    known = dict(Witnessing.objects.filter(log=log).values_list("witness", "size"))
+    rows = list(Witnessing.objects.filter(log=log))
+    known = {row.witness: row.size for row in rows}
     collected = collect(
         signed=head,
         policy=policy,
         old_sizes={witness: min(size, log.size) for witness, size in known.items()},
         prove=lambda old: prove_consistency(first=old, second=log.size, reader=reader),
         timeout=WITNESS_SECONDS,
+        troubled={row.witness for row in rows if row.trouble},
     )
     for answer in collected.answers:
         _remember(log, answer, now=now)

@@ -1,6 +1,6 @@
 """Bring a database that is behind its signed head back to it, from the published bundles.
 
-One transaction for each log, under its publishing lock and its head row: check that what the database holds is the beginning of what was signed;
+One transaction for each log, under its head row: check that what the database holds is the beginning of what was signed;
 read the missing entries from the bundles; replay the chain and the tree; only when that ends in the signed root write the entries, the
 head, and a mark for each opening that is lost. Entries that the restored database still has waiting and that are in the log already are
 taken out of the queue. A crash leaves the database as it was, and the command is called again.
@@ -8,19 +8,23 @@ taken out of the queue. A crash leaves the database as it was, and the command i
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection, transaction
 
+from keyring.errors import KeyGone
+from keyring.keys import store
 from ledger import partitions
 from ledger.barrier import refuse_if_behind
 from ledger.errors import Behind, Diverged, InvalidTile
-from ledger.files import read
-from ledger.heads import signed_checkpoint
+from ledger.files import read, write
+from ledger.heads import origins, published_checkpoint, signed_checkpoint
 from ledger.leaf import decode
 from ledger.merkle import frontier_append, frontier_root, leaf_hash
-from ledger.models import Log
+from ledger.models import Entry, Log
 from ledger.queries import logs
-from ledger.tiles import WIDTH, TileReader, bundle_path, decode_bundle
+from ledger.signing import open_log
+from ledger.tiles import WIDTH, TileReader, bundle_path, decode_bundle, new_files
 
 LOST = "lost"
 """The holder of an opening that is in no database any more."""
@@ -50,23 +54,64 @@ class Recovered:
     withdrawn: int
 
 
-def recover() -> list[Recovered]:
+def recover(*, now: datetime) -> list[Recovered]:
     """Bring every log that is behind back; return what was done to those that were.
 
     Raises:
         Diverged: A log of the database is no beginning of what was signed; nothing was done to it.
     """
+    _bring_logs_back(now=now)
     found = []
     for log in logs():
         signed = signed_checkpoint(log)
         if signed:
             partitions.ensure(signed.size)
-            found.append(_recover(log.origin))
+            found.append(_recover(log.origin, now=now))
     return [done for done in found if done]
 
 
+def write_files_anew() -> list[str]:
+    """Write every published file of each log anew from the database, as far as it holds what was signed; return those logs.
+
+    What is there with the same bytes stays. For a folder that lost files, or is older than the heads.
+
+    Raises:
+        Diverged: The database's entries do not lead to the signed root; nothing of that log was written.
+    """
+    done = []
+    for log in logs():
+        signed = signed_checkpoint(log)
+        if signed is None or signed.size == 0 or signed.size > log.size:
+            continue
+        rows = Entry.objects.filter(log=log, index__lt=signed.size).order_by("index")
+        frontier: list[bytes] = []
+        for size, hashed in enumerate(rows.values_list("leaf_hash", flat=True).iterator(chunk_size=4096)):
+            frontier = frontier_append(frontier, size, bytes(hashed))
+        if frontier_root(frontier) != signed.root:
+            raise Diverged(log.origin)
+        write(log.origin, _files(log.origin, signed.size))
+        done.append(log.origin)
+    return done
+
+
+def _files(origin: str, size: int) -> Iterator[tuple[str, bytes]]:
+    def entries(first: int, last: int) -> list[bytes]:
+        rows = Entry.objects.filter(log=origin, index__gte=first, index__lt=last).order_by("index")
+        return [bytes(leaf) for leaf in rows.values_list("leaf", flat=True)]
+
+    return new_files(old_size=0, new_size=size, read_entries=entries, read_tile=lambda path: read(origin, path))
+
+
+def _bring_logs_back(*, now: datetime) -> None:
+    """Make the rows of logs that the database does not know: they were made after the backup, and their keys live."""
+    for origin in sorted(origins() - {log.origin for log in logs()}):
+        if not store().has(f"log:{origin}"):
+            raise KeyGone("log")
+        open_log(origin=origin, now=now)
+
+
 @transaction.atomic
-def _recover(origin: str) -> Recovered | None:
+def _recover(origin: str, *, now: datetime) -> Recovered | None:
     log = Log.objects.select_for_update().get(origin=origin)
     try:
         refuse_if_behind(log)
@@ -104,7 +149,12 @@ def _recover(origin: str) -> Recovered | None:
         withdrawn = cursor.rowcount
         cursor.execute(_MARK_LOST, {"log": origin, "before": before, "lost": LOST})
         lost = cursor.rowcount
-    Log.objects.filter(origin=origin).update(size=size, head=head, frontier=frontier)
+    # As if its head had been entered in the platform's log: that may be among the entries, and the next one covers it.
+    published = published_checkpoint(log)
+    entered = published.size if published else 0
+    Log.objects.filter(origin=origin).update(
+        size=size, head=head, frontier=frontier, entered_size=entered, entered_at=now
+    )
     return Recovered(origin, size - before, lost, withdrawn)
 
 

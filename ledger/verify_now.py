@@ -58,7 +58,10 @@ def _claim(*, now: datetime) -> Verification | None:
 
 def _carry_out(asked: Verification, *, clock: Callable[[], datetime]) -> None:
     log = asked.log
-    size, findings = _findings(log)
+    try:
+        size, findings = _findings(log)
+    except (LedgerError, OSError) as error:
+        size, findings = None, [Finding("error", "log.unreadable", None, f"it cannot be read ({type(error).__name__})")]
     errors = [str(finding) for finding in findings if finding.level == "error"]
     now = clock()
     with transaction.atomic():

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.db import Error
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ledger.errors import EntryUnknown, NotSealed
+from ledger.errors import EntryUnknown, LedgerError, NotSealed
 from ledger.heads import published_checkpoint
 from ledger.models import Entry
 from ledger.prove import prove
@@ -75,8 +76,8 @@ def proven(post: Callable[..., Response]) -> Callable[..., Response]:
         if seconds and response.status_code < 300:
             try:
                 response.data["proof"] = prove(covered(uuid.UUID(response.data["entry"]), seconds=seconds))
-            except (EntryUnknown, NotSealed):
-                return response
+            except (LedgerError, OSError, Error):
+                return response  # what was recorded is recorded, whatever became of its proof
             response[APPLIED] = f"wait={seconds}"
         return response
 

@@ -13,8 +13,10 @@ from django.db import transaction
 import vault.blobs
 from consent.models import Binding, Subject
 from consent.release import forget, is_last, release
+from keyring.errors import KeyStoreBroken
 from keyring.keys import store
 from ledger.models import Opening
+from ledger.queries import logs
 from ledger.recover import LOST
 from retention.certify import EVIDENCE_KEPT
 from retention.models import Artifact, Custody
@@ -32,7 +34,13 @@ class Buried:
 
 
 def bury(*, now: datetime) -> Buried:
-    """Take out what belongs to keys that are dead."""
+    """Take out what belongs to keys that are dead.
+
+    Raises:
+        KeyStoreBroken: The key store lacks what is never destroyed, so it is not the service's own: what it lacks proves nothing.
+    """
+    if not all(store().has(f"log:{log.origin}") for log in logs()):
+        raise KeyStoreBroken("it lacks the keys of the logs: bring the service's own key store back first")
     dead_ties = [tie for tie in Binding.objects.exclude(reference=None).order_by("id") if not store().has(tie.key_name)]
     for tie in dead_ties:
         _forget(tie, now=now)

@@ -44,6 +44,12 @@ def _quick_passwords(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def _own_heads(settings, tmp_path_factory):
+    """What was signed lies outside the database, so each test's database has heads of its own."""
+    settings.HEADS = tmp_path_factory.mktemp("heads")
+
+
 @pytest.fixture
 def now():
     return timezone.now()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 import structlog
-from django.db import Error, close_old_connections, connection
+from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 
 from keyring.errors import KeyringError
@@ -16,7 +16,8 @@ from ledger.errors import Behind, LedgerError
 
 POLL_SECONDS = 0.05
 PAUSE_AFTER_ERROR_SECONDS = 1.0
-WRONG = (LedgerError, KeyringError, OSError, sqlite3.Error, RuntimeError, ValueError)
+WRONG = (LedgerError, KeyringError, Error, OSError, sqlite3.Error, RuntimeError, ValueError)
+"""What is one log's trouble; among it what the database refuses: a place that is taken, a right that is gone."""
 log = structlog.get_logger(__name__)
 
 
@@ -47,7 +48,7 @@ class Loop:
             try:
                 busy = any([self._round(origin) for origin in self._find()])  # noqa: C419 - every log has its turn
                 self._guarded("", self._after)
-            except Error as error:
+            except (OperationalError, InterfaceError) as error:
                 # PostgreSQL restarting: nothing was half done, so wait and take up the same work.
                 log.warning("process_waits", who=self._name, error=type(error).__name__)
                 close_old_connections()
@@ -66,6 +67,8 @@ class Loop:
         """Do the work; say once what stops it, and look again a little later."""
         try:
             more = bool(work())
+        except (OperationalError, InterfaceError):
+            raise
         except WRONG as error:
             why = str(error) if isinstance(error, LedgerError) else type(error).__name__
             self._not_before[origin] = time.monotonic() + PAUSE_AFTER_ERROR_SECONDS

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from keyring.secretfile import read_or_make, sync_folder
+from ledger import note
 from ledger.cosignature import CosignatureSigner
 from ledger.witness import EQUIVOCATION, UNPROVEN, Evidence, Head, reconcile
 
@@ -59,6 +60,13 @@ class Kept:
 
 class AnotherName(ValueError):
     """This folder belongs to a witness of another name: a cosigner's key serves one name only."""
+
+    def __str__(self) -> str:
+        return (self.__doc__ or "").strip()
+
+
+class Forgotten(ValueError):
+    """This folder has a witness's keys and not what it saw: it would cosign what it must refuse. Bring its file back, or make a new witness."""
 
     def __str__(self) -> str:
         return (self.__doc__ or "").strip()
@@ -123,6 +131,7 @@ class State:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._file = folder / "witness.sqlite3"
+        self._keys = folder / "keys"
         self._threads = threading.local()
         with closing(self._connect()) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -135,20 +144,22 @@ class State:
 
         Raises:
             AnotherName: The folder is another witness's.
+            Forgotten: The keys are there, and what they cosigned is not known any more.
             ledger.errors.InvalidKey: No cosignature may carry the name.
         """
-        seeds = [
-            read_or_make(self._folder / "keys" / algorithm, lambda: os.urandom(_SEED_BYTES)) for algorithm in algorithms
-        ]
-        made = [
-            CosignatureSigner(name, ALGORITHMS[algorithm](seed))
-            for algorithm, seed in zip(algorithms, seeds, strict=True)
-        ]
+        note.check_name(name)
         with closing(self._connect()) as connection:
+            # The name first, then the keys: keys beside a file that knows no name are those of a witness that has forgotten.
+            if connection.execute("SELECT 1 FROM self").fetchone() is None and any(self._keys.glob("*")):
+                raise Forgotten
             connection.execute("INSERT OR IGNORE INTO self (only, name) VALUES (1, ?)", [name])
             if connection.execute("SELECT name FROM self").fetchone()[0] != name:
                 raise AnotherName
-        return made
+        seeds = [read_or_make(self._keys / algorithm, lambda: os.urandom(_SEED_BYTES)) for algorithm in algorithms]
+        return [
+            CosignatureSigner(name, ALGORITHMS[algorithm](seed))
+            for algorithm, seed in zip(algorithms, seeds, strict=True)
+        ]
 
     @contextmanager
     def locked(self, origin: str) -> Iterator[Locked]:

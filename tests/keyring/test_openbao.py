@@ -164,3 +164,33 @@ def test_a_soft_delete_by_hand_reads_as_gone(kv, store):
         store.get("artifact:a")
     store.destroy(["artifact:a"])
     assert _path("artifact:a") not in kv.secrets
+
+
+def test_a_mount_that_is_not_there_says_nothing_of_any_key(store):
+    """After a disaster the engine may be missing: that its keys were destroyed nobody said."""
+    store.put({"subject:a": bytes(32)}, now=NOON)
+    store._mount = "elsewhere"
+    for ask in (
+        lambda: store.has("subject:a"),
+        lambda: store.get("subject:a"),
+        lambda: store.destroy(["subject:a"]),
+        lambda: store.put({"subject:b": bytes(32)}, now=NOON),
+        store.epochs,
+    ):
+        with pytest.raises(KeyStoreAway):
+            ask()
+
+
+def test_a_key_written_while_a_rotation_goes_by_ends_under_the_newest_epoch(store, openbao, monkeypatch):
+    store.put({"subject:a": bytes(32)}, now=NOON)
+    real = store._each
+
+    def goes_by(do, items):
+        monkeypatch.setattr(store, "_each", real)
+        rotate(store=openbao.open(), now=NOON)
+        return real(do, items)
+
+    monkeypatch.setattr(store, "_each", goes_by)
+    store.put({"subject:b": bytes(32)}, now=NOON)
+    assert store.counts() == {2: 2}
+    assert store.get("subject:b") == bytes(32)

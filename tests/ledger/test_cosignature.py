@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, M
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import cosignature, note
+from ledger import checkpoint, cosignature, note
 from ledger.cosignature import CosignatureSigner, CosignatureVerifier, timestamp_of, verifier_from_vkey
-from ledger.errors import InvalidCheckpoint, InvalidKey, InvalidNote, InvalidSignature
+from ledger.errors import InvalidCheckpoint, InvalidKey, InvalidNote, InvalidSignature, UnsignedNote
 from tests import vectors
 from tests.ledger.witnessing import ED25519, ML_DSA, Log
 
@@ -130,14 +130,25 @@ def test_times(signer):
     assert not signer.verifier().verify(TEXT, b"\x80" + signer.sign(TEXT, at=AT).signature[1:])
 
 
-def test_extension_lines_are_covered_by_ed25519_and_refused_by_ml_dsa():
+def test_extension_lines_are_covered_by_ed25519_and_not_by_ml_dsa():
     extended = LOG.text(5, "extension").encode()
     signature = ED25519.sign(extended, at=AT).signature
     assert ED25519.verifier().verify(extended, signature)
     assert not ED25519.verifier().verify(LOG.text(5, "extensioN").encode(), signature)
     with pytest.raises(InvalidCheckpoint, match="extension"):
         ML_DSA.sign(extended, at=AT)
-    assert not ML_DSA.verifier().verify(extended, ML_DSA.sign(TEXT, at=AT).signature)
+    cosignature = ML_DSA.sign(TEXT, at=AT)
+    assert ML_DSA.verifier().verify(extended, cosignature.signature), "it is over the head, whatever lines follow"
+    signed = f"{extended.decode()}\n{cosignature.line()}"
+    log = CosignatureVerifier(LOG.origin, ML_DSA.verifier().type_byte, ML_DSA.verifier().public_key)
+    own = CosignatureSigner(LOG.origin, MLDSA44PrivateKey.from_seed_bytes(b"p" * 32)).sign(TEXT, at=0)
+    with pytest.raises(InvalidCheckpoint, match="extension lines"):
+        checkpoint.open(f"{extended.decode()}\n{own.line()}", [log])
+    both = note.sign(extended.decode(), [LOG.signer]) + cosignature.line()
+    opened = checkpoint.open(both, [LOG.signer.verifier(), ML_DSA.verifier()])
+    assert opened.extensions == ("extension",)
+    with pytest.raises(UnsignedNote):
+        checkpoint.open(signed, [ML_DSA.verifier()])
 
 
 @BOTH

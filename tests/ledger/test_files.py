@@ -341,3 +341,19 @@ def test_a_store_that_is_away_is_no_missing_file(client, settings, monkeypatch):
     settings.LOG_STORE, settings.S3_ENDPOINT = "s3://bucket/logs", "http://127.0.0.1:9"
     answer = client.get(f"/log/{origin}/checkpoint")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+
+
+def test_what_a_store_names_beside_tiles_is_written_nowhere(settings, monkeypatch, tmp_path):
+    class Hostile:
+        def find(self, prefix):
+            return [f"{prefix}../../../escaped", f"{prefix}0/000.p/1", f"{prefix}0/../0/000"]
+
+        def read(self, path):
+            return path.encode()
+
+    settings.LOG_STORE = "s3://hostile/log"
+    monkeypatch.setattr("ledger.files.store_of", lambda _: Hostile())
+    with files.as_folder("test.local/hostile") as copy:
+        found = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
+        assert found == {"checkpoint", "tile/0/000.p/1"}
+        assert not (copy.parent / "escaped").exists()

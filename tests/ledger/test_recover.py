@@ -45,13 +45,13 @@ def test_brought_back(origin, before, after):
     with pytest.raises(Behind):
         publish(origin=origin, now=timezone.now())
 
-    [done] = recover()
+    [done] = recover(now=timezone.now())
     assert (done.entries, done.lost, done.withdrawn) == (after + 2, after, 2)
     refs = list(Entry.objects.order_by("index").values_list("ref", flat=True))
     assert refs == kept + waiting + lost
     assert set(Opening.objects.filter(holder=LOST).values_list("ref", flat=True)) == set(lost)
     assert not Pending.objects.exists()
-    assert recover() == []
+    assert recover(now=timezone.now()) == []
     more = add(origin, 3)
     assert run(origin) == before + after + 5
     assert list(Entry.objects.order_by("index").values_list("ref", flat=True)) == [*refs, *more]
@@ -70,7 +70,7 @@ def test_a_head_that_only_was_signed_counts(origin, settings, tmp_path, monkeypa
     assert signed_checkpoint(Log.objects.get()).size == 7
     with pytest.raises(Behind):
         run(origin)
-    recover()
+    recover(now=timezone.now())
     assert run(origin) == 7
     assert is_whole(origin)
 
@@ -84,9 +84,9 @@ def test_killed_in_between_it_is_done_again(origin, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("ledger.recover.frontier_root", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            recover()
+            recover(now=timezone.now())
     assert (Entry.objects.count(), Log.objects.get().size) == (3, 3)
-    recover()
+    recover(now=timezone.now())
     assert Entry.objects.count() == 303
     assert is_whole(origin)
 
@@ -102,7 +102,7 @@ def test_another_history_is_not_recovered(origin, monkeypatch):
         add(origin, 2)
         sequence(origin=origin)
     with pytest.raises(Diverged):
-        recover()
+        recover(now=timezone.now())
     with pytest.raises(CommandError, match="never signed"):
         call_command("recover", stdout=io.StringIO())
     assert Log.objects.get().size == 5
@@ -120,7 +120,7 @@ def test_changed_bundles_are_refused(origin):
     data[at] ^= 1
     path.write_bytes(data)
     with pytest.raises(Diverged):
-        recover()
+        recover(now=timezone.now())
     assert Entry.objects.count() == 3
 
 
@@ -153,7 +153,7 @@ def test_files_of_entries_that_were_never_signed_are_written_anew(origin, monkey
         with pytest.raises(ZeroDivisionError):
             run(origin)
         monkeypatch.undo()
-    assert recover() == [], "nobody has seen a head of them"
+    assert recover(now=timezone.now()) == [], "nobody has seen a head of them"
     add(origin, 300)
     assert run(origin) == 303
     assert is_whole(origin)

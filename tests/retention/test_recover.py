@@ -1,16 +1,20 @@
 """After a restore: what the database brings back from before a withdrawal or an erasure does not live."""
 
 import io
+import shutil
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 import vault.blobs
 from consent.models import Binding, Grant, Subject
 from consent.queries import records_of
+from consent.withdraw import withdraw
 from keyring.keys import store
-from ledger.models import Entry, Opening
+from ledger.folder import folder_of
+from ledger.models import Entry, Log, Opening
 from ledger.recover import LOST
 from retention.models import Artifact
 from retention.sweep import sweep
@@ -69,8 +73,6 @@ def test_a_withdrawal_that_is_missing_permits_nothing(world):
     session = api.post("/api/v1/sessions", {"grant": str(grant.id)}).json()["id"]
     seal()
     with restored_afterwards():
-        from consent.withdraw import withdraw
-
         withdraw(grant_id=grant.id, user=grant.subject.user, now=timezone.now())
         seal()
     assert "1 consents are stale" in recover()
@@ -119,3 +121,74 @@ def test_an_erasure_that_is_missing_is_done_again(world):
         assert store().has(name), "no opening lies under a dead key"
     call_command("verify_log", stdout=io.StringIO())
     assert "no log was behind" in recover()
+
+
+def test_a_key_store_that_is_not_the_services_own_proves_nothing(world):
+    app, api = world
+    allowed(app, "user-1")
+    seal()
+    with restored_afterwards():
+        allowed(app, "user-2")
+        seal()
+    store().destroy([f"log:{app.tenant.origin}"])
+    with pytest.raises(CommandError, match="lacks the keys of the logs"):
+        recover()
+    assert Binding.objects.get().reference is not None
+    assert api.ask().status_code == 503, "it is not through, so nothing goes on"
+
+
+def test_killed_half_way_it_lets_nobody_in(world, monkeypatch):
+    app, api = world
+    grant = allowed(app, "user-1")
+    seal()
+    with restored_afterwards():
+        withdraw(grant_id=grant.id, user=grant.subject.user, now=timezone.now())
+        seal()
+    with monkeypatch.context() as patch:
+        patch.setattr("retention.management.commands.recover.bury", lambda **_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            recover()
+    refused = api.post("/api/v1/sessions", {"grant": str(grant.id)})
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (503, "log-behind")
+    assert api.client.get("/readyz").json()["away"] == ["logs"]
+    assert "1 consents are stale" in recover()
+    assert api.post("/api/v1/sessions", {"grant": str(grant.id)}).status_code == 403
+    assert api.client.get("/readyz").status_code == 200
+
+
+def test_a_log_made_after_the_backup_comes_back(world):
+    app, api = world
+    allowed(app, "user-1")
+    seal()
+    with restored_afterwards():
+        other = AppFactory()
+        allowed(other, "user-2")
+        seal()
+        entries = Entry.objects.filter(log=other.tenant.origin).count()
+        assert entries
+    assert not Log.objects.filter(origin=other.tenant.origin).exists()
+    assert api.client.get("/readyz").json()["away"] == ["logs"]
+    assert f"{other.tenant.origin}: {entries} entries brought back" in recover()
+    seal()
+    call_command("verify_log", stdout=io.StringIO())
+
+
+def test_files_that_are_lost_are_written_anew(world):
+    app, api = world
+    allowed(app, "user-1")
+    seal()
+    origin = app.tenant.origin
+    tiles = folder_of(origin) / "tile"
+    before = {path.relative_to(tiles): path.read_bytes() for path in tiles.rglob("*") if path.is_file()}
+    shutil.rmtree(tiles)
+    connection.close()
+    refused = api.ask()
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (503, "log-behind")
+    with pytest.raises(CommandError, match="is missing"):
+        recover()
+    said = io.StringIO()
+    call_command("recover", "--files", stdout=said)
+    assert f"{origin}: every published file is there" in said.getvalue()
+    assert {path.relative_to(tiles): path.read_bytes() for path in tiles.rglob("*") if path.is_file()} == before
+    assert api.ask().status_code == 201
+    assert Grant.objects.get().state == "given", "nothing was restored"

@@ -1,34 +1,57 @@
 """After a restore: bring back the entries that the database lacks from the published logs, and let nothing live that must not. Stop the service first."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from consent.make_stale import make_stale
-from ledger.errors import LedgerError
-from ledger.recover import recover
+from keyring.errors import KeyringError
+from ledger.barrier import lifted, refuse_if_any_is_behind
+from ledger.errors import Behind, LedgerError, LogIncomplete
+from ledger.heads import begin_recovery, end_recovery
+from ledger.recover import recover, write_files_anew
 from retention.bury import bury
 
 
 class Command(BaseCommand):
     help = __doc__ or ""
 
-    def handle(self, **_options: Any) -> None:
-        now = timezone.now()
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--files", action="store_true", help="write published files that are missing anew, from the database"
+        )
+
+    def handle(self, **options: Any) -> None:
         try:
-            done = recover()
-        except LedgerError as error:
+            if options["files"]:
+                for origin in write_files_anew():
+                    self.stdout.write(f"{origin}: every published file is there")
+            self._recover()
+        except (LedgerError, KeyringError) as error:
             raise CommandError(str(error)) from error
-        for each in done:
-            self.stdout.write(
-                f"{each.origin}: {each.entries} entries brought back, {each.lost} openings lost, {each.withdrawn} no longer wait"
-            )
-        if not done:
+
+    def _recover(self) -> None:
+        try:
+            refuse_if_any_is_behind()
+        except LogIncomplete:
+            raise
+        except Behind:
+            # Noted before anything is done: from here on the barrier stays until all of it is through, whatever kills this.
+            begin_recovery()
+        else:
             self.stdout.write("no log was behind what was signed")
-        # Always: a call that was killed after the logs left these to do. Who asks for a recovery does not trust the database's consents.
-        buried, stale = bury(now=now), make_stale(now=now)
+            return
+        now = timezone.now()
+        with lifted():
+            for each in recover(now=now):
+                self.stdout.write(
+                    f"{each.origin}: {each.entries} entries brought back, {each.lost} openings lost, {each.withdrawn} no longer wait"
+                )
+            buried, stale = bury(now=now), make_stale(now=now)
         self.stdout.write(
             f"dead keys: {buried.artifacts} artifacts and {buried.ties} ties went, with {buried.openings} openings"
         )
         self.stdout.write(f"{stale} consents are stale until the people confirm them")
+        end_recovery()
