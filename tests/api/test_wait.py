@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from consent.allow import allow
 from consent.ask import ask
 from ledger import note, proof, wait
+from ledger.errors import StoreAway
 from ledger.models import Log
 from ledger.publish import publish
 from ledger.queries import logs
@@ -92,3 +93,14 @@ def test_only_a_few_may_wait(address, app, grant, monkeypatch):
         began = time.monotonic()
         assert client.post("/api/v1/sessions", json={"grant": str(grant.id)}).json()["proof"] is None
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("error", [StoreAway("it is away"), FileNotFoundError("tile"), OperationalError("restarting")])
+def test_whatever_becomes_of_the_proof_what_was_recorded_is_said(address, app, grant, monkeypatch, error):
+    def covered(*_, **__):
+        raise error
+
+    monkeypatch.setattr(wait, "covered", covered)
+    with httpx.Client(base_url=address, headers=Api(app).headers | {"Prefer": "wait=9"}) as client:
+        opened = client.post("/api/v1/sessions", json={"grant": str(grant.id)})
+    assert (opened.status_code, opened.json()["proof"]) == (201, None)
