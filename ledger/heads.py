@@ -59,7 +59,7 @@ def signed_checkpoint(log: Log) -> checkpoint.Checkpoint | None:
     """
     published = published_checkpoint(log)
     try:
-        kept = (_folder(log.origin) / "head").read_bytes()
+        kept = (_path(log.origin) / "head").read_bytes()
     except FileNotFoundError:
         return published
     signed = checkpoint.open(kept, [note.Verifier.from_vkey(log.vkey)])
@@ -102,9 +102,13 @@ def end_recovery() -> None:
     sync_folder(Path(settings.HEADS))
 
 
+def _path(origin: str) -> Path:
+    return Path(settings.HEADS, *origin.split("/"))
+
+
 def _folder(origin: str) -> Path:
     """Return the log's folder, made where there is none, its name and those above it durable."""
-    folder = Path(settings.HEADS, *origin.split("/"))
+    folder = _path(origin)
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for each in missing:

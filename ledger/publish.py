@@ -23,8 +23,9 @@ from ledger.errors import Behind, Diverged, FileDiffers
 from ledger.files import drop_partials, read, remove, write
 from ledger.heads import held, published_checkpoint, signed_checkpoint, write_head
 from ledger.merkle import frontier_root, prove_consistency, read_root, verify_consistency
-from ledger.models import Checkpoint, Entry, Log, Witnessing
+from ledger.models import Checkpoint, Log, Witnessing
 from ledger.policy import Policy, parse
+from ledger.queries import leaves
 from ledger.signing import signer_of
 from ledger.tiles import TileReader, new_files, outgrown
 
@@ -94,7 +95,7 @@ def _write_files(log: Log, *, signed_size: int) -> None:
         return new_files(
             old_size=signed_size,
             new_size=log.size,
-            read_entries=lambda first, last: _entries(log.origin, first, last),
+            read_entries=lambda first, last: leaves(log.origin, first, last),
             read_tile=lambda path: read(log.origin, path),
         )
 
@@ -162,8 +163,3 @@ def _remember(log: Log, answer: Answer, *, now: datetime) -> None:
         raise_alarm(origin=log.origin, what="witness.disagrees", detail=answer.witness, now=now)
     elif answer.ok:
         end_alarm(origin=log.origin, what="witness.disagrees", detail=answer.witness, now=now)
-
-
-def _entries(origin: str, first: int, last: int) -> list[bytes]:
-    rows = Entry.objects.filter(log=origin, index__gte=first, index__lt=last).order_by("index")
-    return [bytes(leaf) for leaf in rows.values_list("leaf", flat=True)]

@@ -46,3 +46,9 @@ def logs() -> list[Log]:
 def last_checkpoint(*, origin: str) -> Checkpoint | None:
     """Return the newest signed head of a log."""
     return Checkpoint.objects.filter(log=origin).order_by("-size").first()
+
+
+def leaves(origin: str, first: int, last: int) -> list[bytes]:
+    """Return the leaves of the entries [first, last) of a log, in order."""
+    rows = Entry.objects.filter(log=origin, index__gte=first, index__lt=last).order_by("index")
+    return [bytes(leaf) for leaf in rows.values_list("leaf", flat=True)]

@@ -9,6 +9,7 @@ taken out of the queue. A crash leaves the database as it was, and the command i
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import connection, transaction
 
@@ -22,7 +23,7 @@ from ledger.heads import origins, published_checkpoint, signed_checkpoint
 from ledger.leaf import decode
 from ledger.merkle import frontier_append, frontier_root, leaf_hash
 from ledger.models import Entry, Log
-from ledger.queries import logs
+from ledger.queries import leaves, logs
 from ledger.signing import open_log
 from ledger.tiles import WIDTH, TileReader, bundle_path, decode_bundle, new_files
 
@@ -89,17 +90,17 @@ def write_files_anew() -> list[str]:
             frontier = frontier_append(frontier, size, bytes(hashed))
         if frontier_root(frontier) != signed.root:
             raise Diverged(log.origin)
-        write(log.origin, _files(log.origin, signed.size))
+        write(
+            log.origin,
+            new_files(
+                old_size=0,
+                new_size=signed.size,
+                read_entries=partial(leaves, log.origin),
+                read_tile=partial(read, log.origin),
+            ),
+        )
         done.append(log.origin)
     return done
-
-
-def _files(origin: str, size: int) -> Iterator[tuple[str, bytes]]:
-    def entries(first: int, last: int) -> list[bytes]:
-        rows = Entry.objects.filter(log=origin, index__gte=first, index__lt=last).order_by("index")
-        return [bytes(leaf) for leaf in rows.values_list("leaf", flat=True)]
-
-    return new_files(old_size=0, new_size=size, read_entries=entries, read_tile=lambda path: read(origin, path))
 
 
 def _bring_logs_back(*, now: datetime) -> None:

@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from keyring.keys import store
 from ledger.append import append
+from ledger.publish import publish
+from ledger.sequence import sequence
 from ledger.signing import open_log
 
 HOLDER = "tenant:tests"
@@ -41,3 +43,13 @@ def add(origin, count=1, about=None):
 def origin(committed):
     """A log in a database that commits."""
     return new_log()
+
+
+@pytest.fixture
+def log(db):
+    """A published log of 300 entries, which the test's end undoes."""
+    origin = new_log()
+    add(origin, 300)
+    sequence(origin=origin)
+    publish(origin=origin, now=timezone.now())
+    return origin

@@ -15,15 +15,6 @@ from tests.ledger.conftest import add, new_log
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def log(db):
-    origin = new_log()
-    add(origin, 300)
-    sequence(origin=origin)
-    publish(origin=origin, now=timezone.now())
-    return origin
-
-
 def entry(origin, index):
     return Entry.objects.select_related("log").get(log=origin, index=index)
 

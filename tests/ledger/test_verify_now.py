@@ -9,22 +9,11 @@ from django.utils import timezone
 from ledger import tasks, verify_now
 from ledger.folder import folder_of
 from ledger.models import Alarm, Verification
-from ledger.publish import publish
-from ledger.sequence import sequence
 from ledger.tiles import bundle_path
 from ledger.verify_now import ABANDONED_AFTER, KEPT_FINDINGS, ask, carry_out
-from tests.ledger.conftest import add, new_log
+from tests.ledger.conftest import new_log
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def log(db):
-    origin = new_log()
-    add(origin, 300)
-    sequence(origin=origin)
-    publish(origin=origin, now=timezone.now())
-    return origin
 
 
 def run(origin):
