@@ -22,9 +22,11 @@ def receiver():
 
 
 @pytest.fixture(scope="module")
-def world(django_db_setup, django_db_blocker, receiver):
+def world(django_db_setup, django_db_blocker, receiver, tmp_path_factory):
     """One world for all tests of a file: it takes half a second, and what a test does in it is undone with the test."""
-    quick = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
+    quick = override_settings(
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"], HEADS=tmp_path_factory.mktemp("heads")
+    )
     with django_db_blocker.unblock(), transaction.atomic():
         with quick:
             made = build(AppFactory(), receiver)
