@@ -24,7 +24,7 @@ from consent.errors import Refused, RequestUnknown
 from consent.machine import State
 from consent.models import ConsentRequest, Grant
 from consent.open_session import Opened, open_session
-from consent.terms import APP_SUSPENDED, Operation
+from consent.terms import Operation, may_ask
 from ledger.once import once
 from ledger.wait import PROOF, proven
 
@@ -64,6 +64,14 @@ class AskSerializer(StrictSerializer):
     )
     purpose = serializers.SlugField(help_text="One that the app declared.")
     operations = serializers.ListField(child=serializers.ChoiceField(_OPERATIONS), min_length=1, max_length=4)
+    scope = serializers.ListField(
+        child=serializers.ChoiceField(["portrait", "voice"]),
+        required=False,
+        default=["voice"],
+        min_length=1,
+        max_length=2,
+        help_text="What it is about.",
+    )
     term = DurationField(help_text="How long the consent shall stand, at most P366D.")
     return_url = serializers.URLField(
         max_length=2000, required=False, default="", help_text="Where the person goes after the answer; https only."
@@ -169,11 +177,12 @@ class ConsentRequests(APIView):
         """Make a consent request and return its link, once."""
         said = AskSerializer(data=request.data)
         said.is_valid(raise_exception=True)
-        if app_of(request).suspended_at is not None:
-            raise Refused(APP_SUSPENDED, entered=False)
+        app = app_of(request)
+        if refusal := may_ask(suspended=app.suspended_at is not None, approved=app.approved_at is not None):
+            raise Refused(refusal, entered=False)
         words = dict(said.validated_data)
         words["client_state"] = words.pop("state")
-        asked = ask(app=app_of(request), now=timezone.now(), **words)
+        asked = ask(app=app, now=timezone.now(), **words)
         return Response(
             {
                 "id": str(asked.request.id),

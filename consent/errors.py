@@ -33,6 +33,62 @@ class SessionUnknown(ConsentError):
     """There is no such session."""
 
 
+class RequestCooling(ConsentError):
+    """The person refused this a short time ago: ask again later."""
+
+
+class NoticeChanged(ConsentError):
+    """The notice has changed since it was shown."""
+
+
+class NoticeUnknown(ConsentError):
+    """There is no such draft of a notice."""
+
+
+class NoticeIncomplete(ConsentError):
+    """The notice says not all that the law demands: carries what is missing, by language."""
+
+    def __init__(self, missing: object) -> None:
+        super().__init__(missing)
+        self.missing = missing
+
+
+class AgeUnsaid(ConsentError):
+    """Nobody has said whether the person is an adult."""
+
+
+class GuardianNeeded(ConsentError):
+    """The person is too young to answer alone: a guardian has to."""
+
+
+class DelegationUnknown(ConsentError):
+    """There is nobody for whom this account may act now."""
+
+
+class DelegationForbidden(ConsentError):
+    """This account may not come to act for this person."""
+
+
+class PurposeForbidden(ConsentError):
+    """What this purpose does with a voiceprint is forbidden where the person may live."""
+
+
+class AssessmentMissing(ConsentError):
+    """A sensitive purpose has no impact assessment."""
+
+
+class NeedsItsOwn(ConsentError):
+    """This operation needs a consent of its own, and is asked for alone."""
+
+
+class ArtifactsUnnamed(ConsentError):
+    """A session to combine names a portrait and a recording of the same person, both still there."""
+
+
+class StatementUnknown(ConsentError):
+    """There is no such spoken statement, or it has been given."""
+
+
 class PurposeUnknown(ConsentError):
     """The app has not declared this purpose."""
 
@@ -48,3 +104,16 @@ class Refused(ConsentError):
         super().__init__(refusal)
         self.refusal = refusal
         self.entered = entered
+
+
+class TokenRefused(ConsentError):
+    """The token shows nothing: carries a stable reason and a sentence."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+
+
+class ReceiptBroken(ConsentError):
+    """The file is no consent receipt."""

@@ -7,6 +7,7 @@ queues the withdrawal ahead of later uses. Counted grants take the row, for each
 import uuid
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from consent.errors import GrantUnknown
 from consent.models import Grant
@@ -19,7 +20,7 @@ def for_use(grant_id: uuid.UUID) -> Grant:
         GrantUnknown: There is none.
     """
     counted = Grant.objects.filter(id=grant_id).values_list("uses_left", flat=True).first() is not None
-    grants = Grant.objects.select_related("app", "subject__tenant", "binding").filter(id=grant_id)
+    grants = _with_all().filter(id=grant_id)
     if counted:
         grants = grants.select_for_update(of=("self",))
     else:
@@ -37,15 +38,15 @@ def for_ending(grant_id: uuid.UUID) -> Grant:
         GrantUnknown: There is none.
     """
     _advise("pg_advisory_xact_lock", grant_id)
-    grant = (
-        Grant.objects.select_related("app", "subject__tenant", "binding")
-        .select_for_update(of=("self",))
-        .filter(id=grant_id)
-        .first()
-    )
+    grant = _with_all().select_for_update(of=("self",)).filter(id=grant_id).first()
     if grant is None:
         raise GrantUnknown
     return grant
+
+
+def _with_all() -> QuerySet[Grant]:
+    """What the decision reads, and the entry: in one query."""
+    return Grant.objects.select_related("app", "subject__tenant", "binding", "notice", "declaration", "delegation")
 
 
 def _advise(function: str, grant_id: uuid.UUID) -> None:

@@ -33,6 +33,10 @@ class Record:
     app: App | None
     sealed: bool
     """A signed checkpoint covers it."""
+    salt: str
+    """Under which the leaf commits to the payload, hex."""
+    sealed_text: str
+    """The payload as the leaf commits to it, to the byte."""
 
 
 def request_by_token(*, token: str, now: datetime) -> ConsentRequest | None:
@@ -80,7 +84,12 @@ def binding_of(*, request: ConsentRequest) -> User | None:
 
 def notice_for(*, request: ConsentRequest, locale: str) -> Notice:
     """Return the newest notice for the request in that language, or in English."""
-    notices = Notice.objects.filter(app=request.app, purpose=request.purpose).order_by("-version")
+    return newest_notice(app_id=request.app_id, purpose_id=request.purpose_id, locale=locale)
+
+
+def newest_notice(*, app_id: uuid.UUID, purpose_id: str, locale: str) -> Notice:
+    """Return the newest published notice in that language, or in English: a version is published in all its languages at once."""
+    notices = Notice.objects.filter(app=app_id, purpose=purpose_id, published_at__isnull=False).order_by("-version")
     return notices.filter(locale=locale).first() or notices.get(locale="en", version=notices[0].version)
 
 
@@ -109,9 +118,13 @@ def records_of(*, user: User, limit: int = 50, before: datetime | None = None) -
     page = list(openings[:limit])
     if page:  # entries of one moment belong together: the next page starts before it
         page = [opening for opening in page if opening.at > page[-1].at] + list(openings.filter(at=page[-1].at))
-    opened = [(opening, payload) for opening in page if (payload := _payload(opening)) is not None]
-    places = places_of(refs=[opening.ref for opening, _ in opened])
-    apps = App.objects.in_bulk({payload["app"] for _, payload in opened if "app" in payload})
+    opened = [
+        (opening, salt, text, json.loads(text))
+        for opening, (salt, text) in ((opening, _payload(opening)) for opening in page)
+        if text
+    ]
+    places = places_of(refs=[opening.ref for opening, *_ in opened])
+    apps = App.objects.in_bulk({payload["app"] for *_, payload in opened if "app" in payload})
     records = [
         Record(
             ref=opening.ref,
@@ -122,20 +135,23 @@ def records_of(*, user: User, limit: int = 50, before: datetime | None = None) -
             payload=payload,
             app=apps.get(uuid.UUID(payload["app"])) if "app" in payload else None,
             sealed=place.sealed if place else False,
+            salt=salt,
+            sealed_text=text,
         )
-        for opening, payload in opened
+        for opening, salt, text, payload in opened
     ]
     waiting = max((place.index for place in places.values()), default=0) + 1
     return sorted(records, key=lambda r: (r.at, waiting if r.index is None else r.index), reverse=True)
 
 
-def _payload(opening: Opening) -> dict[str, Any] | None:
+def _payload(opening: Opening) -> tuple[str, str]:
+    """Return the payload's salt and text; two empty texts where its key was destroyed."""
     try:
         plain = unseal(store().get(opening.holder), bytes(opening.sealed), context=opening.ref.bytes)
     except KeyGone:
-        return None
-    payload: dict[str, Any] = json.loads(json.loads(plain)["payload"][1])
-    return payload
+        return "", ""
+    salt, text = json.loads(plain)["payload"]
+    return salt, text
 
 
 def standing_of(*, session_id: uuid.UUID, now: datetime) -> Permit | Refusal:

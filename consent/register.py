@@ -14,7 +14,7 @@ from oauth2_provider.generators import generate_client_id, generate_client_secre
 
 from accounts.models import App, Tenant
 from consent.enter import enter_for_tenant
-from consent.models import Notice, Purpose
+from consent.models import Declaration, Notice, Purpose
 from consent.notice_texts import texts
 from keyring.keys import store
 from ledger.signing import open_log
@@ -36,8 +36,10 @@ def register_tenant(*, slug: str, name: str, now: datetime) -> Tenant:
     return tenant
 
 
-def register_app(*, tenant: Tenant, name: str, website: str, purposes: Collection[str], now: datetime) -> Registered:
-    """Register an app of the tenant that declares these purposes of the catalogue.
+def register_app(  # noqa: PLR0913
+    *, tenant: Tenant, name: str, website: str, purposes: Collection[str], now: datetime, approved: bool = True
+) -> Registered:
+    """Register an app of the tenant that declares these purposes of the catalogue. Until it is approved, it may ask nobody.
 
     Raises:
         consent.models.Purpose.DoesNotExist: A purpose is not in the catalogue.
@@ -52,9 +54,17 @@ def register_app(*, tenant: Tenant, name: str, website: str, purposes: Collectio
             client_secret=secret,
             client_type=App.CLIENT_CONFIDENTIAL,
             authorization_grant_type=App.GRANT_CLIENT_CREDENTIALS,
+            approved_at=now if approved else None,
         )
         for slug in purposes:
             purpose = Purpose.objects.get(slug=slug)
+            Declaration.objects.create(
+                app=app,
+                purpose=purpose,
+                operations=purpose.operations,
+                attested_by="operator",
+                declared_at=now,
+            )
             for text in texts(purpose=slug, app=name, operator=tenant.name):
                 Notice.objects.create(
                     app=app,

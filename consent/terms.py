@@ -20,6 +20,13 @@ class Operation(StrEnum):
     EMBED = "embed"
     SYNTHESIZE = "synthesize"
     COMBINE = "combine"
+    """A portrait with a voice: never implied by the others, and asked for alone."""
+    PROVIDE = "provide"
+    """Hand it to another processor (PIPL 23): asked for alone."""
+
+
+ALONE = frozenset({Operation.COMBINE, Operation.PROVIDE})
+"""What needs a consent of its own."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,11 @@ class GrantFacts:
     uses_left: int | None
     """None: as many as the term allows."""
     app_suspended: bool
+    app_approved: bool = True
+    notice_current: bool = True
+    """Nothing that matters has changed since the notice that was read."""
+    guardian_until: datetime | None = None
+    """Given by a guardian, who acts until then."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +65,23 @@ class Refusal:
 
 _ASK_AGAIN = "Ask the person again with a new consent request."
 APP_SUSPENDED = Refusal("app_suspended", "This app is suspended.", "Contact the compliance officer of this service.")
+APP_UNAPPROVED = Refusal("app_unapproved", "This app is not approved yet.", "Wait for the officer of this service.")
 SESSION_ENDED = Refusal("session_ended", "The session has ended.", "Open a new session.")
 SPENT = Refusal("operation_spent", "This session's one use of the operation is spent.", _ASK_AGAIN)
 NOT_COVERED = Refusal("operation_not_covered", "The consent does not cover this operation.", _ASK_AGAIN)
 EXHAUSTED = Refusal("uses_exhausted", "The consent was for one use, and it has been used.", _ASK_AGAIN)
 TERM_OVER = Refusal("term_over", "The consent's term is over.", _ASK_AGAIN)
+STALE = Refusal(
+    "consent_stale",
+    "The person has to confirm this consent again.",
+    "Wait until the person has, or ask with a new request.",
+)
 _BY_STATE = {
     "withdrawn": Refusal("consent_withdrawn", "The person has withdrawn this consent.", _ASK_AGAIN),
     "expired": TERM_OVER,
     "exhausted": EXHAUSTED,
     "paused": Refusal("consent_paused", "The person has paused this consent.", "Wait until the person resumes it."),
-    "stale": Refusal("consent_stale", "The person has to confirm this consent again.", _ASK_AGAIN),
+    "stale": STALE,
     "revoked": Refusal("consent_revoked", "This consent was revoked.", _ASK_AGAIN),
     "invalidated": Refusal("consent_invalidated", "This consent was found invalid.", _ASK_AGAIN),
 }
@@ -82,12 +100,19 @@ def decide(facts: GrantFacts, *, operations: Collection[str], now: datetime) -> 
     return Permit(min(now + SESSION_LIMIT, facts.valid_until))
 
 
+def may_ask(*, suspended: bool, approved: bool) -> Refusal | None:
+    """Return why an app may not ask anybody, or None if it may."""
+    return APP_SUSPENDED if suspended else None if approved else APP_UNAPPROVED
+
+
 def stands(facts: GrantFacts, *, now: datetime) -> Permit | Refusal:
     """Decide whether use under this grant may go on now; an open session's use has been counted already."""
-    if facts.app_suspended:
-        return APP_SUSPENDED
+    if refusal := may_ask(suspended=facts.app_suspended, approved=facts.app_approved):
+        return refusal
     if facts.state not in PERMITTING:
         return _BY_STATE.get(facts.state, UNKNOWN)
+    if not facts.notice_current or (facts.guardian_until is not None and now >= facts.guardian_until):
+        return STALE
     if not facts.valid_from <= now < facts.valid_until:
         return TERM_OVER
     return Permit(facts.valid_until)

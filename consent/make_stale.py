@@ -1,0 +1,41 @@
+"""Make consents stale: use stops, nothing is destroyed, and the person is asked to confirm.
+
+After a restore the database may not know a withdrawal: every consent that permits goes stale. When a notice has changed in what matters,
+or a child has grown up, those it concerns do. The decision does not wait for this: `consent.terms` knows both. Each grant is a
+transaction of its own under its exclusive lock; a crash leaves the rest to the next call.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from consent import lock
+from consent.machine import PERMITTING, Event
+from consent.models import Grant
+from consent.move import move
+
+
+def make_stale(*, now: datetime) -> int:
+    """Make every permitting grant stale and end its sessions; return how many there were."""
+    return _all(Grant.objects.all(), reason="records_restored", now=now)
+
+
+def outdated(*, now: datetime) -> int:
+    """Make stale what was given under a notice that has since changed in what matters, or by a guardian of who is an adult now."""
+    changed = Q(notice__version__lt=F("declaration__material_version"))
+    grown = Q(actor="guardian", delegation__valid_until__lte=now)
+    return _all(Grant.objects.filter(changed), reason="notice_changed", now=now) + _all(
+        Grant.objects.filter(grown), reason="majority", now=now
+    )
+
+
+def _all(grants: QuerySet[Grant], *, reason: str, now: datetime) -> int:
+    done = 0
+    for grant_id in grants.filter(state__in=PERMITTING).values_list("id", flat=True):
+        with transaction.atomic():
+            grant = lock.for_ending(grant_id)
+            if grant.state in PERMITTING:
+                move(grant=grant, event=Event.NOTICE_MATERIAL_CHANGE, reason=reason, actor="service", now=now)
+                done += 1
+    return done
