@@ -161,9 +161,8 @@ def prepared(before, after):
 @pytest.mark.parametrize("how", HOWS)
 def test_every_write_fails_once(committed, settings, signed, how):
     before, after = AROUND_A_TILE
-    step = (
-        1 if SOAK or how in {FAILED, PERSISTED} else 4
-    )  # killed before a write is what failed is, but for what cleans up
+    # Killed before a write is what failed is, but for what cleans up.
+    step = 1 if SOAK else {PERSISTED: 1, FAILED: 2}.get(how, 4)
     hit = {}
     at = 1
     while True:

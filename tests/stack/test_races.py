@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from deploy.demo_parties import expect
 from tests.stack.service import until
 
-RACES = int(os.environ.get("CONSONANT_RACES", "200"))
+SOAK = os.environ.get("CONSONANT_SOAK") == "1"
+RACES = 200 if SOAK else 50
 LANES = 2
 UPLOADERS = 4
 WITHDRAWALS = 3
-ERASURES = 12
+ERASURES = 12 if SOAK else 6
 CERTIFIED_WITHIN = 30
 
 
