@@ -138,6 +138,29 @@ class Notice(models.Model):
         }
 
 
+class Announcement(models.Model):
+    """A notice has changed: whoever allowed something under an older version is told, one after the other."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="+")
+    purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField()
+    is_material = models.BooleanField()
+    made_at = models.DateTimeField()
+    reached = models.UUIDField(null=True)
+    """The account that was told last, in their order; None before the first and after the last."""
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["app", "purpose", "version"], name="consent_announcement_once")
+        ]
+        indexes = [models.Index(fields=["made_at"], condition=models.Q(done_at=None), name="consent_announcement_open")]
+
+    def __str__(self) -> str:
+        return f"{self.purpose_id} {self.version}"
+
+
 class Screen(models.Model):
     """What a screen showed when somebody answered, word for word; no person is in it. Immutable."""
 
@@ -166,6 +189,12 @@ class Delegation(models.Model):
     relationship = models.CharField(max_length=8, choices=[(r.value, r.value) for r in Relationship if r != "self"])
     label = models.CharField(max_length=60)
     """How the delegate calls the person; nobody else reads it."""
+    born_on = models.DateField(null=True)
+    """What a guardian says of the person, until the officer has compared it with the document."""
+    died_on = models.DateField(null=True)
+    """What the officer read in an estate's document."""
+    agreed_at = models.DateTimeField(null=True)
+    """When the person agreed; None where the officer has the document alone to go by."""
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
     document_type = models.CharField(max_length=40, blank=True)
     """The media type of the evidence in the vault; empty once it is gone."""
@@ -195,6 +224,18 @@ class Delegation(models.Model):
     def stands(self, now: datetime) -> bool:
         """Say whether the delegate may act now."""
         return self.state == self.State.APPROVED and (self.valid_until is None or now < self.valid_until)
+
+
+class Invitation(models.Model):
+    """A person lets somebody ask to act for them: whoever says the code, once, within the hour. Only its HMAC is stored."""
+
+    principal = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    digest = models.BinaryField(max_length=32, unique=True)
+    relationship = models.CharField(max_length=8, choices=[(r.value, r.value) for r in Relationship if r != "self"])
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class Subject(models.Model):
@@ -256,6 +297,8 @@ class Binding(models.Model):
     """The key that seals openings of what this app did with the voice."""
     bound_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    evidence_until = models.DateTimeField(null=True)
+    """When recordings and documents that prove consents given under it go too; set when the rest has gone."""
 
     class Meta:
         constraints = [
@@ -359,7 +402,17 @@ class Grant(models.Model):
                 fields=["valid_until"],
                 condition=models.Q(state__in=["given", "renewed", "paused", "stale", "exhausted"]),
                 name="consent_grant_lapse",
-            )
+            ),
+            models.Index(
+                fields=["notice"],
+                condition=models.Q(state__in=["given", "renewed"]),
+                name="consent_grant_notice",
+            ),
+            models.Index(
+                fields=["delegation"],
+                condition=models.Q(state__in=["given", "renewed"], actor="guardian"),
+                name="consent_grant_guarded",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -426,6 +479,8 @@ class Statement(models.Model):
     """What the app says of the words: the model that transcribed them and its score."""
     speaker = models.JSONField(default=dict)
     """What it says of the speaker: model, score and threshold."""
+    recording = models.UUIDField(null=True, unique=True)
+    """Its recording in the vault, while it is there: evidence, which is kept when the voice has gone."""
 
     class Meta:
         verbose_name = _("spoken statement")
@@ -433,8 +488,3 @@ class Statement(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
-
-    @property
-    def key_name(self) -> str:
-        """The key of its recording: evidence, which is kept when the voice has gone."""
-        return f"statement:{self.id}"

@@ -69,5 +69,19 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT, related_name="+", to="consent.declaration"
             ),
         ),
+        migrations.AddIndex(
+            "grant",
+            models.Index(
+                fields=["notice"], condition=models.Q(state__in=["given", "renewed"]), name="consent_grant_notice"
+            ),
+        ),
+        migrations.AddIndex(
+            "grant",
+            models.Index(
+                fields=["delegation"],
+                condition=models.Q(state__in=["given", "renewed"], actor="guardian"),
+                name="consent_grant_guarded",
+            ),
+        ),
         migrations.RunSQL(IMMUTABLE, MUTABLE),
     ]
