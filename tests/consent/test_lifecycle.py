@@ -33,7 +33,7 @@ from consent.suspend import reinstate, suspend
 from consent.withdraw import stop_all, withdraw
 from retention.models import Artifact
 from tests.conftest import kinds
-from tests.factories import UserFactory
+from tests.factories import AppFactory, UserFactory
 
 WORDS = {"subject_ref": "user-1", "purpose": "voice-cloning", "operations": ["upload"], "term": timedelta(days=30)}
 
@@ -229,13 +229,11 @@ def test_who_said_no_is_not_asked_the_same_again_for_a_day(app, user):
     ask(app=app, now=now + COOL_DOWN, **WORDS)
 
 
-def test_what_needs_a_consent_of_its_own_is_asked_for_alone(app, consent):
-    declaration = consent().declaration
-    declaration.operations = [*declaration.operations, "combine"]
-    declaration.save()
+def test_what_needs_a_consent_of_its_own_is_asked_for_alone(tenant):
+    words = WORDS | {"app": AppFactory(tenant=tenant, purposes=["digital-human"]), "purpose": "digital-human"}
     with pytest.raises(NeedsItsOwn):
-        ask(app=app, now=timezone.now(), **(WORDS | {"operations": ["combine", "upload"]}))
-    ask(app=app, now=timezone.now(), **(WORDS | {"operations": ["combine"]}))
+        ask(now=timezone.now(), **(words | {"operations": ["combine", "upload"]}))
+    ask(now=timezone.now(), **(words | {"operations": ["combine"]}))
 
 
 def test_nobody_answers_whose_age_nobody_knows_and_no_child_alone(app):
