@@ -1,8 +1,8 @@
 """A person says how old they are, where they live, and whether relatives may act after their death: what the law asks of consent hangs on it.
 
 One transaction under the person's row lock; nothing is entered, for nothing is decided. A date of birth is kept of a minor alone. What is
-known of a minor is made stricter by the minor, and anything else only by who acts for them: else a child would be one answer away from
-being an adult.
+known of a minor is only made stricter by the minor, else a child would be one answer away from being an adult; and the age that an
+officer saw in a guardian's document is not the guardian's to change.
 """
 
 import re
@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts.models import User
 from consent import act_for
-from consent.capacity import adult_on
+from consent.capacity import Relationship, adult_on
 from consent.errors import AgeSaid, BirthdayImpossible, DelegationForbidden, ResidenceUnknown
 from consent.models import Delegation
 
@@ -36,7 +36,7 @@ def describe(  # noqa: PLR0913
     `relatives_may_act` is PIPL 49.
 
     Raises:
-        AgeSaid: A minor's age or residence is known, and would be changed by the minor.
+        AgeSaid: A minor's age or residence is known, and would be changed by the minor; or the age, by the guardian.
         BirthdayImpossible: Nobody born that day is a minor now.
         ResidenceUnknown: That is no code of a place.
         DelegationForbidden: What relatives may do is the person's own to say.
@@ -48,7 +48,8 @@ def describe(  # noqa: PLR0913
         person = User.objects.select_for_update(no_key=True).get(id=user.id)
         minor = person.born_on is not None and today < adult_on(person.born_on) and by is None
         if is_adult or born_on is not None:
-            if minor and (is_adult or (born_on and person.born_on and born_on < person.born_on)):
+            guarded = by is not None and by.relationship == Relationship.GUARDIAN
+            if guarded or (minor and (is_adult or (born_on and person.born_on and born_on < person.born_on))):
                 raise AgeSaid
             _set_age(person, born_on=None if is_adult else born_on, today=today)
         if residence is not None and residence != person.residence:

@@ -89,7 +89,7 @@ def test_a_place_is_a_code(person, residence):
     assert said(person) == (False, None, ""), "nothing of it is kept"
 
 
-def test_a_guardian_mends_what_a_child_said_but_not_what_happens_after_death(person):
+def test_a_guardian_mends_where_a_child_lives_and_neither_the_age_nor_what_happens_after_death(person):
     describe(user=person, now=NOW, born_on=CHILD, residence="DE")
     by = Delegation.objects.create(
         principal=person,
@@ -99,8 +99,11 @@ def test_a_guardian_mends_what_a_child_said_but_not_what_happens_after_death(per
         state=Delegation.State.APPROVED,
         requested_at=NOW,
     )
-    describe(user=person, now=NOW, born_on=date(2010, 1, 1), residence="BE", by=by)
-    assert said(person) == (False, date(2010, 1, 1), "BE")
+    describe(user=person, now=NOW, residence="BE", by=by)
+    for age in ({"is_adult": True}, {"born_on": date(2010, 1, 1)}):
+        with pytest.raises(AgeSaid):
+            describe(user=person, now=NOW, by=by, **age)
+    assert said(person) == (False, CHILD, "BE")
     with pytest.raises(DelegationForbidden):
         describe(user=person, now=NOW, relatives_may_act=False, by=by)
     Delegation.objects.update(state=Delegation.State.ENDED)
