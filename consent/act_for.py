@@ -15,6 +15,8 @@ from consent.models import Delegation
 def actor(*, user: User, by: Delegation | None, now: datetime) -> str:
     """Return who an entry says acted for `user`: `subject`, `guardian`, `attorney` or `estate`.
 
+    That a delegate acted is noted with the act: from then on it must be provable that they might.
+
     Raises:
         DelegationUnknown: The delegate may not act for this person now.
     """
@@ -23,6 +25,8 @@ def actor(*, user: User, by: Delegation | None, now: datetime) -> str:
     fresh = Delegation.objects.select_for_update(no_key=True).filter(id=by.id, principal=user).first()
     if fresh is None or not fresh.stands(now):
         raise DelegationUnknown
+    if fresh.used_at is None:
+        Delegation.objects.filter(id=fresh.id).update(used_at=now)
     return fresh.relationship
 
 
@@ -41,3 +45,8 @@ def must_be_able(*, user: User, by: Delegation | None, now: datetime) -> None:
         raise AgeUnsaid
     if able == Capacity.NEEDS_GUARDIAN:
         raise GuardianNeeded
+
+
+def told(by: Delegation | None) -> dict[str, str]:
+    """Return what an entry says of the power by which somebody acted; nothing where the person did."""
+    return {"delegation": str(by.id)} if by else {}

@@ -15,10 +15,11 @@ from consent import act_for
 from consent.bind import bind
 from consent.capacity import Relationship
 from consent.enter import enter_for_grant
-from consent.errors import NoticeChanged, PurposeForbidden
+from consent.errors import NotExplicit, NoticeChanged, PurposeForbidden
 from consent.models import ConsentRequest, Declaration, Delegation, Grant
 from consent.queries import lock_open_request, notice_for
 from consent.show import keep_screen
+from consent.use_class import RULES
 from hooks.notify import notify
 
 _MAY_BE_ILLINOIS = frozenset({"", "US", "US-IL"})
@@ -45,6 +46,7 @@ def allow(  # noqa: PLR0913
         NoticeChanged: What was read is not the newest notice.
         AgeUnsaid, GuardianNeeded, DelegationUnknown: Who answers may not.
         PurposeForbidden: Not where the person may live.
+        NotExplicit: To recognise somebody, the screen that was read has to be kept with the answer.
     """
     with transaction.atomic():
         actor = act_for.actor(user=user, by=by, now=now)
@@ -53,6 +55,8 @@ def allow(  # noqa: PLR0913
         residence = User.objects.values_list("residence", flat=True).get(id=user.id)
         if request.purpose.trades_voiceprints and residence in _MAY_BE_ILLINOIS:
             raise PurposeForbidden
+        if RULES[request.purpose.use_class].explicit_act and not (notice_id and screen):
+            raise NotExplicit
         notice = notice_for(request=request, locale=locale)
         if notice_id not in {None, notice.id}:
             raise NoticeChanged
@@ -103,7 +107,7 @@ def allow(  # noqa: PLR0913
                 "notice": notice.shown(),
                 "screen": grant.screen_id,
                 "how": "portal",
-                **({"delegation": str(by.id)} if by else {}),
+                **act_for.told(by),
             },
             now=now,
         )

@@ -13,7 +13,7 @@ from django.db import transaction
 from accounts.models import App
 from consent.enter import enter_request
 from consent.errors import NeedsItsOwn, OperationUnknown, PurposeUnknown, RequestCooling
-from consent.models import Binding, ConsentRequest, Declaration
+from consent.models import Binding, ConsentRequest, Declaration, Notice
 from consent.terms import ALONE
 
 ANSWER_WITHIN = timedelta(hours=24)
@@ -44,15 +44,17 @@ def ask(  # noqa: PLR0913
     """Make a consent request for the app's user `subject_ref`, answerable for 24 hours.
 
     Raises:
-        PurposeUnknown: The app has no notice for this purpose.
-        OperationUnknown: The app has not declared one of the operations for it.
+        PurposeUnknown: The app has not declared this purpose, or has no published notice for it.
+        OperationUnknown: The app has not declared one of the operations for it, or the notice does not say it.
         NeedsItsOwn: One of the operations is asked for alone.
         RequestCooling: The person said no to the same within the last day.
     """
     declared = Declaration.objects.filter(app=app, purpose_id=purpose).first()
-    if declared is None:
+    notices = Notice.objects.filter(app=app, purpose_id=purpose, published_at__isnull=False)
+    said = notices.order_by("-version").values_list("operations", flat=True).first()
+    if declared is None or said is None:
         raise PurposeUnknown
-    if not set(operations) <= set(declared.operations):
+    if not set(operations) <= set(declared.operations) & set(said):
         raise OperationUnknown
     if set(operations) & ALONE and len(set(operations)) > 1:
         raise NeedsItsOwn

@@ -9,10 +9,11 @@ from datetime import datetime
 from django.db import transaction
 
 from consent import lock
+from consent.delegate_end import lapse_delegations
 from consent.enter import enter_request
 from consent.machine import WITHDRAWABLE, Event, State
 from consent.make_stale import outdated
-from consent.models import ConsentRequest, Delegation, Grant, Session
+from consent.models import ConsentRequest, Grant, Session
 from consent.move import close, exhaust, move
 
 BATCH = 500
@@ -43,8 +44,7 @@ def lapse(*, now: datetime) -> int:
             if grant.state == State.STALE and grant.grace_until is not None and grant.grace_until <= now:
                 move(grant=grant, event=Event.GRACE_ELAPSED, reason="not_confirmed", actor="service", now=now)
         ended += 1
-    over = Delegation.objects.filter(state=Delegation.State.APPROVED, valid_until__lte=now)
-    ended += over.update(state=Delegation.State.ENDED, ended_at=now, end_reason="majority")
+    ended += lapse_delegations(now=now)
     unanswered = ConsentRequest.objects.filter(state__in=ConsentRequest.OPEN, expires_at__lte=now)
     for request_id in unanswered.values_list("id", flat=True)[:BATCH]:
         with transaction.atomic():

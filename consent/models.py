@@ -152,9 +152,7 @@ class Announcement(models.Model):
     done_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["app", "purpose", "version"], name="consent_announcement_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["app", "purpose", "version"], name="consent_announcement_once")]
         indexes = [models.Index(fields=["made_at"], condition=models.Q(done_at=None), name="consent_announcement_open")]
 
     def __str__(self) -> str:
@@ -205,6 +203,10 @@ class Delegation(models.Model):
     """A guardian's: until the person is an adult."""
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=40, blank=True)
+    used_at = models.DateTimeField(null=True)
+    """When the delegate first acted: from then on the document proves that they might."""
+    evidence_until = models.DateTimeField(null=True)
+    """When the document goes, if the delegation has ended and nothing else is known of the person; set when something was erased."""
 
     class Meta:
         verbose_name = _("delegation")
@@ -212,7 +214,7 @@ class Delegation(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["principal", "delegate", "relationship"],
-                condition=models.Q(state__in=["requested", "approved"]),
+                condition=models.Q(state="approved"),
                 name="consent_delegation_once",
             ),
             models.CheckConstraint(condition=~models.Q(principal=models.F("delegate")), name="consent_delegation_two"),
@@ -430,6 +432,7 @@ class Grant(models.Model):
             app_approved=self.app.approved_at is not None,
             notice_current=self.notice.version >= self.declaration.material_version,
             guardian_until=self.delegation.valid_until if self.delegation and self.actor == "guardian" else None,
+            scope=self.scope,
         )
 
     def record(self) -> dict[str, Any]:

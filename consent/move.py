@@ -5,6 +5,7 @@ The state, the sessions that end with it, the word to the app and the entry comm
 """
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,7 +28,7 @@ def move(  # noqa: PLR0913
     actor: str,
     now: datetime,
     notice: Notice | None = None,
-    told: dict[str, object] | None = None,
+    told: Mapping[str, object] | None = None,
 ) -> uuid.UUID:
     """Move a grant that is locked for ending; return the entry. `notice`: what the person read just now; `told`: more for the entry.
 

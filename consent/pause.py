@@ -46,7 +46,14 @@ def _turn(event: Event, *, grant_id: uuid.UUID, user: User, now: datetime, by: D
         if now >= grant.valid_until:
             raise GrantEnded
         try:
-            move(grant=grant, event=event, reason=f"{event}d_by_{actor}", actor=actor, now=now)
+            move(
+                grant=grant,
+                event=event,
+                reason=f"{event}d_by_{actor}",
+                actor=actor,
+                now=now,
+                told=act_for.told(by),
+            )
         except MoveForbidden:
             raise GrantEnded from None
     return grant

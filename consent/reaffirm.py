@@ -47,7 +47,7 @@ def reaffirm(  # noqa: PLR0913
         grant.screen = keep_screen(html=screen, now=now)
         grant.actor = by.relationship if by else Relationship.SELF
         grant.delegation = by
-        told = {"notice": notice.shown(), "screen": grant.screen_id, "how": "portal"}
+        told = {"notice": notice.shown(), "screen": grant.screen_id, "how": "portal", **act_for.told(by)}
         try:
             move(
                 grant=grant,

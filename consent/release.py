@@ -61,6 +61,7 @@ def forget(
         asked.filter(past).update(reference=None, return_url="", client_state="")
     closed = Binding.objects.filter(id__in=[binding.id for binding in bindings])
     closed.update(reference=None)
+    Grant.objects.filter(binding__in=closed).update(delegation=None)  # which names the person
     if evidence_until is not None:
         Subject.objects.filter(id=subject.id).update(user=None, evidence_until=evidence_until)
         return subject

@@ -35,7 +35,7 @@ def _set(  # noqa: PLR0913
     *, app_id: uuid.UUID, at: datetime | None, kind: str, told: dict[str, str], officer: str, now: datetime
 ) -> App:
     with transaction.atomic():
-        app = App.objects.select_for_update(of=("self",)).select_related("tenant").get(id=app_id)
+        app: App = App.objects.select_for_update(of=("self",)).select_related("tenant").get(id=app_id)
         if (app.suspended_at is None) != (at is None):
             app.suspended_at = at
             app.save(update_fields=["suspended_at"])

@@ -45,6 +45,8 @@ class GrantFacts:
     """Nothing that matters has changed since the notice that was read."""
     guardian_until: datetime | None = None
     """Given by a guardian, who acts until then."""
+    scope: Collection[str] = ("voice",)
+    """What it is about: voice, portrait."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,18 @@ APP_UNAPPROVED = Refusal("app_unapproved", "This app is not approved yet.", "Wai
 SESSION_ENDED = Refusal("session_ended", "The session has ended.", "Open a new session.")
 SPENT = Refusal("operation_spent", "This session's one use of the operation is spent.", _ASK_AGAIN)
 NOT_COVERED = Refusal("operation_not_covered", "The consent does not cover this operation.", _ASK_AGAIN)
+SCOPE_NOT_COVERED = Refusal("scope_not_covered", "The consent is not about this kind of material.", _ASK_AGAIN)
+COMBINATION_NOT_ALLOWED = Refusal(
+    "combination_not_allowed",
+    "A portrait and a voice are put together only in a session that was opened to combine these very ones.",
+    "Ask for a consent to combine, and open a session that names them.",
+)
+PURPOSE_EXCEEDED = Refusal(
+    "purpose_exceeded", "A source was collected for a weaker purpose than this one.", "Collect it anew under this consent."
+)
+SOURCE_UNPERMITTED = Refusal(
+    "source_unpermitted", "A source was made without permission and has to be destroyed.", "Make it anew with permission."
+)
 EXHAUSTED = Refusal("uses_exhausted", "The consent was for one use, and it has been used.", _ASK_AGAIN)
 TERM_OVER = Refusal("term_over", "The consent's term is over.", _ASK_AGAIN)
 STALE = Refusal(
@@ -118,17 +132,23 @@ def stands(facts: GrantFacts, *, now: datetime) -> Permit | Refusal:
     return Permit(facts.valid_until)
 
 
-def was_admitted(
-    facts: GrantFacts, *, session_operations: Collection[str], spent: Collection[str], operation: str, now: datetime
+def was_admitted(  # noqa: PLR0913
+    facts: GrantFacts,
+    *,
+    session_operations: Collection[str],
+    spent: Collection[str],
+    operation: str,
+    now: datetime,
+    about: Collection[str] = (),
 ) -> bool:
     """Decide whether an operation that is told of after its session's end was allowed in it: the use was, and the consent has not fallen.
 
-    That a counted grant is exhausted by now is no fall: it lived out what was allowed.
+    That a counted grant is exhausted by now is no fall: it lived out what was allowed. `about`: what it was done with.
     """
     standing = stands(facts, now=now)
     fell = isinstance(standing, Refusal) and standing != EXHAUSTED
     used = facts.uses_left is not None and operation in spent
-    return not fell and operation in session_operations and not used
+    return not fell and operation in session_operations and set(about) <= set(facts.scope) and not used
 
 
 def admits(  # noqa: PLR0913
@@ -140,8 +160,9 @@ def admits(  # noqa: PLR0913
     expires_at: datetime,
     operation: str,
     now: datetime,
+    about: Collection[str] = (),
 ) -> Permit | Refusal:
-    """Decide whether an open session may do `operation` now. Under a counted grant each operation is admitted once."""
+    """Decide whether an open session may do `operation` now, with what it is `about`. Under a counted grant each is admitted once."""
     standing = stands(facts, now=now)
     if isinstance(standing, Refusal):
         return standing
@@ -149,6 +170,8 @@ def admits(  # noqa: PLR0913
         return SESSION_ENDED
     if operation not in session_operations:
         return NOT_COVERED
+    if not set(about) <= set(facts.scope):
+        return SCOPE_NOT_COVERED
     if facts.uses_left is not None and operation in spent:
         return SPENT
     return Permit(min(expires_at, standing.until))

@@ -32,7 +32,14 @@ def withdraw(*, grant_id: uuid.UUID, user: User, now: datetime, by: Delegation |
         grant = lock.for_ending(grant_id)
         if grant.state not in WITHDRAWABLE:
             raise GrantEnded
-        move(grant=grant, event=Event.WITHDRAW, reason=f"withdrawn_by_{actor}", actor=actor, now=now)
+        move(
+            grant=grant,
+            event=Event.WITHDRAW,
+            reason=f"withdrawn_by_{actor}",
+            actor=actor,
+            now=now,
+            told=act_for.told(by),
+        )
     return grant
 
 

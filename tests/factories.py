@@ -57,6 +57,9 @@ class TenantFactory(factory.Factory):
 
     slug = factory.Sequence(lambda n: f"tenant-{n}")
     name = factory.Sequence(lambda n: f"Tenant {n}")
+    address = "1 Test Street, Testing"
+    contact = factory.LazyAttribute(lambda tenant: f"privacy@{tenant.slug}.test.localhost")
+    country = "DE"
 
     @classmethod
     def _create(cls, _model, *_args, **fields):
