@@ -151,7 +151,7 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database")
 DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
 # A statement that goes to the database as it is, its values beside it (the hottest ones do), is planned once and not each time.
-DATABASES["default"].setdefault("OPTIONS", {}).update(connect_timeout=5, prepare_threshold=5)
+DATABASES["default"].setdefault("OPTIONS", {}).update(connect_timeout=5, prepare_threshold=1)
 # The role that owns the tables, for `migrate` alone (config/roles.py). Empty: the service's own.
 OWNER_DATABASE = (
     env.db_url("CONSONANT_OWNER_DATABASE_URL", default="") if env.str("CONSONANT_OWNER_DATABASE_URL", "") else {}

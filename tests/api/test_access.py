@@ -296,10 +296,13 @@ def test_what_is_anothers_is_as_unknown_in_a_body(world, receiver):
             assert same(refused, neighbour.api.post(f"/api/v1/{path}", body | {name: [NOBODYS]}))
 
 
-PUBLIC = {"home", "card", "events", "consent", "theme", "tour", "verify"}
+PUBLIC = {"home", "card", "events", "consent", "theme", "tour", "verify", "defer", "notice", "qr"}
 """Pages that a stranger may open; what they show is told by the portal's own tests."""
 NAMED = {
     "withdraw": ("post", "grant_id"),
+    "pause": ("post", "grant_id"),
+    "resume": ("post", "grant_id"),
+    "reaffirm": ("get", "grant_id"),
     "erase_one": ("post", "artifact_id"),
     "erase_app": ("get", "app_id"),
     "erasure": ("get", "erasure_id"),
@@ -327,7 +330,7 @@ class TestPages:
         assert (answer.status_code, answer.headers["Location"]) == (302, f"/accounts/login/?next={path}")
 
     @pytest.mark.parametrize(
-        "name", sorted(name for name, page in pages().items() if page.pattern.converters and name != "consent")
+        "name", sorted(name for name, page in pages().items() if page.pattern.converters and name not in PUBLIC)
     )
     def test_what_is_anothers_is_as_unknown_as_nothing(self, name, world):
         method, argument = NAMED[name]
