@@ -53,7 +53,9 @@ class Policy(models.Model):
         verbose_name_plural = _("retention policies")
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "medium", "custody", "purpose", "app"], nulls_distinct=False, name="retention_policy_once"
+                fields=["kind", "medium", "custody", "purpose", "app"],
+                nulls_distinct=False,
+                name="retention_policy_once",
             )
         ]
 

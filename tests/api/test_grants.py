@@ -102,7 +102,9 @@ def test_a_bad_question_is_told_what_is_wrong(api, query, field):
 def test_nobody_learns_whether_a_user_is_known(api, app, user, consent):
     """Unknown, known and gave nothing, another app's, erased: the same bytes after the same queries."""
     asked = api.ask(subject_ref="refused")
-    refuse(token=asked.json()["url"].rstrip("/").rpartition("/")[2], user=UserFactory(), locale="en", now=timezone.now())
+    refuse(
+        token=asked.json()["url"].rstrip("/").rpartition("/")[2], user=UserFactory(), locale="en", now=timezone.now()
+    )
     other = AppFactory(tenant=app.tenant)
     consent(by=other, ref="theirs")
     consent(ref="erased")
