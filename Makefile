@@ -9,7 +9,7 @@ export NO_MKDOCS_2_WARNING = 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo recover test soak check docs clean venv venv-dev
+.PHONY: help run demo code recover test soak check docs clean venv venv-dev
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -19,6 +19,9 @@ run: venv ## start everything in the foreground (PORT=8000); Ctrl-C stops everyt
 
 demo: venv ## walk the main job on the running service, from a second terminal
 	@exec $(PY) -m deploy.demo
+
+code: venv ## print the demonstration officer's one-time code
+	@exec $(PY) manage.py prepare_demo --code
 
 recover: venv ## after a restore, with the service stopped: bring back what the database lacks
 	@exec $(PY) -m deploy.recover

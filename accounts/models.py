@@ -40,7 +40,14 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     """A person who signs in: a speaker or an officer."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    email = models.EmailField(_("e-mail address"), unique=True)
+    email = models.EmailField(_("e-mail address"), unique=True, null=True)  # noqa: DJ001 - unique where there is one
+    """None for one who has no account of their own: somebody acts for them."""
+    residence = models.CharField(_("lives in"), max_length=6, blank=True)
+    """ISO 3166-1, or 3166-2 for the United States; empty: not said."""
+    is_adult = models.BooleanField(_("has said to be an adult"), default=False)
+    born_on = models.DateField(_("born on"), null=True, blank=True)
+    """Of a minor alone."""
+    relatives_may_act = models.BooleanField(_("relatives may act after my death"), default=True)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("officer"), default=False)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
@@ -63,6 +70,10 @@ class Tenant(models.Model):  # type: ignore[django-manager-missing]  # of App, w
     slug = models.CharField(max_length=40, unique=True, validators=[RegexValidator(r"\A[a-z0-9][a-z0-9-]*\Z")])
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(default=timezone.now)
+    address = models.CharField(_("postal address"), max_length=300, blank=True)
+    contact = models.CharField(_("contact for privacy"), max_length=200, blank=True)
+    """An e-mail address or a telephone number of the organisation's, as notices and receipts name it."""
+    country = models.CharField(_("country"), max_length=2, blank=True)
 
     class Meta:
         verbose_name = _("tenant")
@@ -88,7 +99,17 @@ class App(AbstractApplication):  # type: ignore[misc]
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="apps")
     website = models.URLField(blank=True)
-    suspended_at = models.DateTimeField(null=True, blank=True)
+    approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
+    suspended_at = models.DateTimeField(_("suspended"), null=True, blank=True)
+    previous_secret = models.CharField(max_length=255, blank=True)
+    """The hash of the secret that the present one replaced; good until `previous_secret_until`."""
+    previous_secret_until = models.DateTimeField(null=True, blank=True)
+    interaction_notice = models.JSONField(default=dict, blank=True)
+    """That one talks to a machine (EU 2024/1689 art. 50(1)), by language."""
+    categorisation_notice = models.JSONField(default=dict, blank=True)
+    """That people are sorted by their voice (art. 50(3)), by language; empty where they are not."""
+    disclosure = models.JSONField(default=dict, blank=True)
+    """That what one hears is made by a machine (art. 50(4)), by language."""
 
     class Meta:
         verbose_name = _("app")

@@ -8,22 +8,14 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import App, Tenant, User
-from config import adminlogs  # noqa: F401 - registers the pages of the logs
+from accounts.models import Tenant
+from config import adminconsent, adminlogs, adminpeople  # noqa: F401 - register the pages of consent, of the logs and of people
 from config.adminsite import ReadOnly
-from consent.models import ConsentRequest, Grant, Notice, Purpose, Session, Subject
+from consent.models import ConsentRequest, Session
 from hooks.models import Delivery, Subscription
 from hooks.replay import replay
 from retention.models import Artifact, Erasure, Policy
 from retention.queries import holders_of
-
-
-@admin.register(User)
-class UserAdmin(ReadOnly):
-    """People."""
-
-    list_display = ("email", "is_staff", "is_active", "date_joined")
-    fields = ("id", "email", "is_active", "is_staff", "is_superuser", "date_joined", "last_login")
 
 
 @admin.register(Tenant)
@@ -33,38 +25,6 @@ class TenantAdmin(ReadOnly):
     list_display = ("name", "slug", "origin", "created_at")
 
 
-@admin.register(App)
-class AppAdmin(ReadOnly):
-    """Apps."""
-
-    list_display = ("name", "tenant", "suspended_at", "created")
-    fields = ("id", "name", "tenant", "website", "client_id", "suspended_at", "created", "updated")
-
-
-@admin.register(Purpose)
-class PurposeAdmin(ReadOnly):
-    """The catalogue."""
-
-    list_display = ("slug", "use_class", "strength")
-
-
-@admin.register(Notice)
-class NoticeAdmin(ReadOnly):
-    """What people read."""
-
-    list_display = ("app", "purpose", "locale", "version", "published_at")
-    list_filter = ("locale",)
-
-
-@admin.register(Subject)
-class SubjectAdmin(ReadOnly):
-    """Subjects, by id: who they are is told by no list."""
-
-    subject_path = "self"
-    list_display = ("id", "tenant", "created_at")
-    fields = ("id", "tenant", "created_at")
-
-
 @admin.register(ConsentRequest)
 class ConsentRequestAdmin(ReadOnly):
     """Requests."""
@@ -72,16 +32,6 @@ class ConsentRequestAdmin(ReadOnly):
     list_display = ("id", "app", "purpose", "state", "created_at", "expires_at")
     list_filter = ("state",)
     fields = ("id", "app", "purpose", "operations", "term", "state", "created_at", "expires_at", "answered_at")
-
-
-@admin.register(Grant)
-class GrantAdmin(ReadOnly):
-    """Grants."""
-
-    subject_path = "subject"
-    list_display = ("id", "app", "purpose", "state", "valid_from", "valid_until", "uses_left")
-    list_filter = ("state", "purpose")
-    date_hierarchy = "valid_from"
 
 
 @admin.register(Session)

@@ -2,18 +2,30 @@
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from allauth.account.utils import get_next_redirect_url
+from django.contrib import admin, messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.db import models, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts import second_factor
+from accounts.models import User
 from config.alarmwords import Shown, shown
 from consent.enter import enter, enter_for_tenant
 from consent.models import Subject
 from ledger.overview import standings
+
+_NO_FACTOR = _(
+    "Officers sign in with a second factor. Add a passkey or an authenticator app; nothing of the admin opens before."
+)
+_NOT_SHOWN = _("The admin opens to a second factor. Show yours to go on.")
 
 
 class ReadOnly(admin.ModelAdmin[Any]):
@@ -49,6 +61,12 @@ class ReadOnly(admin.ModelAdmin[Any]):
                 self._enter_view(request, row)
         return response
 
+    def history_view(
+        self, _request: HttpRequest, object_id: str, _extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """There is none: rows change through verbs, and the ledger says so. Django's page would name the row by what it holds."""
+        raise Http404(object_id)
+
     def _enter_view(self, request: HttpRequest, row: models.Model) -> None:
         subject: Any = row
         for step in self.subject_path.split("."):
@@ -74,6 +92,21 @@ class ComplianceSite(admin.AdminSite):
     site_title = _("Consonant")
     index_title = _("Records")
     index_template = "admin/records.html"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Let in an officer whose session was opened with a second factor."""
+        return super().has_permission(request) and second_factor.is_shown(request)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Send an officer without a second factor where they can show one, or enrol one, and say why."""
+        if not isinstance(request.user, User):
+            return super().login(request, extra_context)
+        after = get_next_redirect_url(request) or reverse("admin:index")
+        if self.has_permission(request):
+            return redirect(after)
+        way = second_factor.way_to_it(request.user)
+        messages.warning(request, _NO_FACTOR if way == second_factor.ENROL else _NOT_SHOWN)
+        return redirect(f"{reverse(way)}?{urlencode({REDIRECT_FIELD_NAME: after})}")
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show what there is; first of all, what is wrong with a log now."""

@@ -14,7 +14,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 MOST_CONTAINERS = 2_000
-"""No body that means something here has more objects and arrays, so none is nested deeper."""
+"""No body that means something here has more objects and arrays, so none is nested deeper; a view for more says `most_containers`."""
 
 
 class BoundedJSON(JSONParser):
@@ -27,7 +27,8 @@ class BoundedJSON(JSONParser):
         data: bytes = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
         if len(data) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise RequestDataTooBig("the body is larger than JSON may be")
-        if data.count(b"[") + data.count(b"{") > MOST_CONTAINERS:
+        most = getattr((parser_context or {}).get("view"), "most_containers", MOST_CONTAINERS)
+        if data.count(b"[") + data.count(b"{") > most:
             raise ParseError
         try:
             return super().parse(io.BytesIO(data), media_type, parser_context)

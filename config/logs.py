@@ -1,6 +1,8 @@
-"""Logs: one JSON object a line on standard error, from structlog and the standard library alike."""
+"""Logs: one JSON object a line on standard error, from structlog and the standard library alike, with nobody's address or number in it."""
 
 import structlog
+
+from config.scrub import scrubbed
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -8,6 +10,13 @@ _SHARED: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+
+
+def _scrub(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    scrubbed_event: structlog.typing.EventDict = scrubbed(event)
+    return scrubbed_event
 
 
 def formatter() -> structlog.stdlib.ProcessorFormatter:
@@ -23,6 +32,7 @@ def formatter() -> structlog.stdlib.ProcessorFormatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             # Without local variables: they hold what logs may not.
             structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+            _scrub,  # last, so that nothing is added after it: the text of an exception too
             structlog.processors.JSONRenderer(),
         ],
     )

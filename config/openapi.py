@@ -86,6 +86,11 @@ _RETRY_AFTER: Schema = {
 _HEADERS: dict[int, Schema] = {
     401: {"WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string"}, "required": True}},
     **dict.fromkeys((404, 409, 429, 503), _RETRY_AFTER),
+    429: {
+        **_RETRY_AFTER,
+        "RateLimit-Policy": {"description": "The quota, and its window in seconds.", "schema": {"type": "string"}},
+        "RateLimit": {"description": "What remains, and the seconds until it is whole.", "schema": {"type": "string"}},
+    },
 }
 _JSON_PART = {"contentType": "application/json"}
 _ONCE = [

@@ -32,8 +32,13 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     consent.errors.RequestUnknown: (404, "consent-request-unknown"),
     consent.errors.GrantUnknown: (404, "grant-unknown"),
     consent.errors.SessionUnknown: (404, "session-unknown"),
+    consent.errors.ReceiptRestricted: (410, "receipt-restricted"),
     consent.errors.PurposeUnknown: (422, "purpose-undeclared"),
     consent.errors.OperationUnknown: (422, "operation-undeclared"),
+    consent.errors.NeedsItsOwn: (422, "needs-its-own"),
+    consent.errors.ArtifactsUnnamed: (422, "artifacts-unnamed"),
+    consent.errors.StatementUnknown: (404, "statement-unknown"),
+    consent.errors.RequestCooling: (409, "request-cooling"),
     retention.errors.ArtifactUnknown: (404, "artifact-unknown"),
     retention.errors.ArtifactGone: (410, "artifact-gone"),
     retention.errors.NoPolicy: (422, "no-retention-policy"),
@@ -120,6 +125,8 @@ def _with_reason(error: Exception) -> Response | None:
             return _problem(422, "mark-refused", error.sentence, reason=error.reason)
         case retention.errors.AudioRefused():
             return _problem(422, "audio-refused", error.sentence, reason=error.reason)
+        case retention.errors.PortraitRefused():
+            return _problem(422, "portrait-refused", error.sentence, reason=error.reason)
     return None
 
 

@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 
+from config import rates
 from keyring.secretfile import read_or_make
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -97,6 +98,7 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "accounts",
     "keyring",
     "ledger",
@@ -148,7 +150,8 @@ DATABASES = {"default": env.db_url("DATABASE_URL", default="postgresql:///conson
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database")
 DATABASES["default"].update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
-DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+# A statement that goes to the database as it is, its values beside it (the hottest ones do), is planned once and not each time.
+DATABASES["default"].setdefault("OPTIONS", {}).update(connect_timeout=5, prepare_threshold=1)
 # The role that owns the tables, for `migrate` alone (config/roles.py). Empty: the service's own.
 OWNER_DATABASE = (
     env.db_url("CONSONANT_OWNER_DATABASE_URL", default="") if env.str("CONSONANT_OWNER_DATABASE_URL", "") else {}
@@ -160,9 +163,23 @@ STORAGES = {
         "BACKEND": env.str("CONSONANT_VAULT_BACKEND", "vault.storage.DurableFolder"),
         "OPTIONS": env.json("CONSONANT_VAULT_OPTIONS", {"location": str(VAR / "vault")}),
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "config.staticfiles.Hashed"},
 }
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "redis://localhost:6379/0")
+# Where limits are counted: on the broker's Redis, or on one of their own, or in each process's memory (config/counts.py).
+_broker = CELERY_BROKER_URL.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
+CACHE_URL = env.str(
+    "CONSONANT_CACHE_URL", _broker if _broker.startswith(("redis://", "rediss://", "unix://")) else "memory://"
+)
+if not CACHE_URL.startswith(("redis://", "rediss://", "unix://", "memory://")):
+    raise ImproperlyConfigured("CONSONANT_CACHE_URL is the address of a Redis, or memory://")
+CACHES = {
+    "default": {
+        "BACKEND": "config.counts.Counts",
+        "LOCATION": CACHE_URL,
+        "KEY_FUNCTION": "config.counts.hidden",
+    }
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60}
@@ -171,13 +188,19 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Targets take their time: what calls them has workers of its own, so that nothing that must go on time waits for them.
-CELERY_TASK_ROUTES = {"hooks.*": {"queue": "hooks"}}
+CELERY_TASK_ROUTES = {
+    "hooks.*": {"queue": "hooks"},
+    "consent.check_fallbacks": {"queue": "hooks"},
+    "consent.tell_of_notice": {"queue": "hooks"},
+}
 # A tick that waited longer than it may is dropped: the next one does its work.
 CELERY_BEAT_SCHEDULE = {
     "retention.sweep": {"task": "retention.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "retention.sweep_orphans": {"task": "retention.sweep_orphans", "schedule": 30.0, "options": {"expires": 30}},
     "retention.pursue": {"task": "retention.pursue", "schedule": 1.0, "options": {"expires": 5}},
     "consent.lapse": {"task": "consent.lapse", "schedule": 2.0, "options": {"expires": 5}},
+    "consent.tell_of_notice": {"task": "consent.tell_of_notice", "schedule": 30.0, "options": {"expires": 30}},
+    "consent.check_fallbacks": {"task": "consent.check_fallbacks", "schedule": 86400.0, "options": {"expires": 3600}},
     "hooks.deliver": {"task": "hooks.deliver", "schedule": 1.0, "options": {"expires": 1}},
     "ledger.verify_now": {"task": "ledger.verify_now", "schedule": 30.0, "options": {"expires": 30}},
     "hooks.tidy": {"task": "hooks.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
@@ -210,10 +233,21 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {"verify": "30/m/ip"}  # beside allauth's own
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Consonant] "
 # How many proxies of one's own stand before the service: the limits on logins count what the outermost saw.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("CONSONANT_PROXY_COUNT", 0)
 ACCOUNT_LOGOUT_REDIRECT_URL = "portal:home"
+MFA_ADAPTER = "accounts.adapter.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Consonant"
+MFA_FORMS = {
+    "add_webauthn": "accounts.forms.AddPasskey",
+    "authenticate_webauthn": "accounts.forms.ShowPasskey",
+    "login_webauthn": "accounts.forms.SignInByPasskey",
+    "reauthenticate_webauthn": "accounts.forms.ShowPasskeyAgain",
+}
 if not LOCAL and "EMAIL_URL" not in os.environ:
     raise ImproperlyConfigured("EMAIL_URL must say where letters go in production: they carry codes")
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
@@ -227,6 +261,7 @@ OAUTH2_PROVIDER = {
         "record": "Record and read artifacts",
         "hooks": "Be told of events",
     },
+    "OAUTH2_VALIDATOR_CLASS": "accounts.validator.TwoSecrets",
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
     "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
     "REFRESH_TOKEN_REUSE_PROTECTION": True,
@@ -244,6 +279,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerToken"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.negotiation.OneForm",
     "DEFAULT_PERMISSION_CLASSES": ["oauth2_provider.contrib.rest_framework.TokenHasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["config.throttle.PerApp"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.jsonbody.BoundedJSON"],
     "DEFAULT_SCHEMA_CLASS": "config.openapi.Operation",
@@ -261,6 +297,14 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["config.openapi.complete"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
+# How often an app may call, and how often with a batch; empty: as often as it likes.
+try:
+    API_RATES = {
+        "calls": rates.parse(env.str("CONSONANT_API_RATE", "60000/minute" if LOCAL else "6000/minute")),
+        "batch": rates.parse(env.str("CONSONANT_API_BATCH_RATE", "6000/minute" if LOCAL else "600/minute")),
+    }
+except ValueError as error:
+    raise ImproperlyConfigured(f"CONSONANT_API_RATE or CONSONANT_API_BATCH_RATE: {error}") from None
 # An upload is held in memory until it is sealed: plain audio never lies on disk.
 MAX_UPLOAD_BYTES = 16 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -316,6 +360,8 @@ LOGGING = {
         "django.request": {"level": "CRITICAL"},
         "django.security": {"level": "CRITICAL"},
         "django.server": {"level": "CRITICAL"},
+        # Its own lines go where all others go, so that nobody's address stays in them.
+        "gunicorn.error": {"level": "WARNING", "handlers": [], "propagate": True},
         # Its lines name the whole address of a hook, which can hold a secret.
         "httpx": {"level": "WARNING"},
     },

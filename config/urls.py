@@ -6,6 +6,7 @@ from oauth2_provider.views import RevokeTokenView, TokenView
 from config.docs import docs, document
 from config.health import alive, ready
 from config.metrics import metrics
+from consent.api_grants import jwks
 
 # Officers sign in where everybody does: there wrong passwords are counted.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -14,6 +15,7 @@ handler404 = "config.problems.not_found"
 urlpatterns = [
     path("", include("portal.urls")),
     path("", include("ledger.urls")),
+    path(".well-known/jwks.json", jwks, name="jwks"),
     path("api/v1/", include("consent.urls")),
     path("api/v1/", include("hooks.urls")),
     path("", include("retention.urls")),

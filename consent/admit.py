@@ -4,6 +4,7 @@ The grant's lock is held until that transaction ends, so what is recorded was pe
 """
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 
 from accounts.models import App
@@ -13,48 +14,45 @@ from consent.models import Session
 from consent.open_session import refuse_use
 
 
-def admit(*, app: App, session_id: uuid.UUID, operation: str, now: datetime) -> Session | terms.Refusal:
-    """Return the session if it may do `operation` now, or the refusal, entered. Under a counted grant the operation is then spent.
+def admit(
+    *, app: App, session_id: uuid.UUID, operation: str, about: Collection[str], now: datetime
+) -> Session | terms.Refusal:
+    """Return the session if it may do `operation` now with what it is `about`, or the refusal, entered.
+
+    Under a counted grant the operation is then spent.
 
     Raises:
         SessionUnknown: The app has no such session.
     """
-    session, decision = judge(app=app, session_id=session_id, operation=operation, now=now)
+    session = lock.sessions_for_use(app=app, ids=[session_id]).get(session_id)
+    if session is None:
+        raise SessionUnknown
+    decision = judge(session=session, operation=operation, about=about, now=now)
     if isinstance(decision, terms.Refusal):
         refuse_use(grant=session.grant, refusal=decision, operations=[operation], now=now, session=session)
         return decision
-    spend(session=session, operation=operation)
+    if spend(session=session, operation=operation):
+        session.save(update_fields=["spent"])
     return session
 
 
-def judge(
-    *, app: App, session_id: uuid.UUID, operation: str, now: datetime
-) -> tuple[Session, terms.Permit | terms.Refusal]:
-    """Return the session and whether it may do `operation` now, with its grant locked; enter and spend nothing.
-
-    Raises:
-        SessionUnknown: The app has no such session.
-    """
-    grant_id = Session.objects.filter(id=session_id, app=app).values_list("grant_id", flat=True).first()
-    if grant_id is None:
-        raise SessionUnknown
-    grant = lock.for_use(grant_id)
-    session = Session.objects.get(id=session_id)
-    session.grant = grant
-    decision = terms.admits(
-        grant.facts(),
+def judge(*, session: Session, operation: str, about: Collection[str], now: datetime) -> terms.Permit | terms.Refusal:
+    """Say whether a session whose grant is locked may do `operation` now; enter and spend nothing."""
+    return terms.admits(
+        session.grant.facts(),
         session_operations=session.operations,
         spent=session.spent,
         closed=session.closed_at is not None,
         expires_at=session.expires_at,
         operation=operation,
+        about=about,
         now=now,
     )
-    return session, decision
 
 
-def spend(*, session: Session, operation: str) -> None:
-    """Take the one use of `operation` that a session under a counted, locked grant has."""
-    if session.grant.uses_left is not None:
-        session.spent = [*session.spent, operation]
-        session.save(update_fields=["spent"])
+def spend(*, session: Session, operation: str) -> bool:
+    """Take the one use of `operation` that a session under a counted, locked grant has; say whether there is something to save."""
+    if session.grant.uses_left is None:
+        return False
+    session.spent = [*session.spent, operation]
+    return True

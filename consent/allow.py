@@ -4,29 +4,62 @@ One transaction under the request's row lock: binding, grant, answered request, 
 open and can be repeated; a second answer finds it answered.
 """
 
+import uuid
 from datetime import datetime
 from typing import Literal
 
 from django.db import transaction
 
 from accounts.models import User
+from consent import act_for
 from consent.bind import bind
+from consent.capacity import Relationship
 from consent.enter import enter_for_grant
-from consent.models import ConsentRequest, Grant
+from consent.errors import NotExplicit, NoticeChanged, PurposeForbidden
+from consent.models import ConsentRequest, Declaration, Delegation, Grant
 from consent.queries import lock_open_request, notice_for
+from consent.show import keep_screen
+from consent.use_class import RULES
 from hooks.notify import notify
 
+_MAY_BE_ILLINOIS = frozenset({"", "US", "US-IL"})
 
-def allow(*, token: str, user: User, choice: Literal["once", "term"], locale: str, now: datetime) -> Grant:
+
+def allow(  # noqa: PLR0913
+    *,
+    token: str,
+    user: User,
+    choice: Literal["once", "term"],
+    locale: str,
+    now: datetime,
+    notice_id: uuid.UUID | None = None,
+    screen: str | None = None,
+    by: Delegation | None = None,
+) -> Grant:
     """Answer the request behind `token` with a grant: `term` for as long and often as asked, `once` for one session within it.
+
+    `notice_id` and `screen` are what the person read: the notice, and the words of the screen as HTML. `by` is who acts for the person.
 
     Raises:
         RequestUnknown, RequestAnswered, RequestExpired: It cannot be answered.
         BoundToAnother: The app's user is tied to somebody else.
+        NoticeChanged: What was read is not the newest notice.
+        AgeUnsaid, GuardianNeeded, DelegationUnknown: Who answers may not.
+        PurposeForbidden: Not where the person may live.
+        NotExplicit: To recognise somebody, the screen that was read has to be kept with the answer.
     """
     with transaction.atomic():
+        actor = act_for.actor(user=user, by=by, now=now)
+        act_for.must_be_able(user=user, by=by, now=now)
         request = lock_open_request(token=token, now=now)
+        residence = User.objects.values_list("residence", flat=True).get(id=user.id)
+        if request.purpose.trades_voiceprints and residence in _MAY_BE_ILLINOIS:
+            raise PurposeForbidden
+        if RULES[request.purpose.use_class].explicit_act and not (notice_id and screen):
+            raise NotExplicit
         notice = notice_for(request=request, locale=locale)
+        if notice_id not in {None, notice.id}:
+            raise NoticeChanged
         binding = bind(app=request.app, reference=bytes(request.reference or b""), user=user, now=now)
         grant = Grant.objects.create(
             subject=binding.subject,
@@ -34,8 +67,15 @@ def allow(*, token: str, user: User, choice: Literal["once", "term"], locale: st
             binding=binding,
             purpose_id=request.purpose_id,
             operations=request.operations,
+            scope=request.scope,
+            declaration=Declaration.objects.get(app=request.app_id, purpose=request.purpose_id),
             request=request,
             notice=notice,
+            screen=keep_screen(html=screen, now=now) if screen else None,
+            actor=by.relationship if by else Relationship.SELF,
+            delegation=by,
+            jurisdiction=residence,
+            replaces=Grant.objects.filter(binding=binding, purpose=request.purpose_id).order_by("-id").first(),
             valid_from=now,
             valid_until=now + request.term,
             uses_left=1 if choice == "once" else None,
@@ -57,14 +97,17 @@ def allow(*, token: str, user: User, choice: Literal["once", "term"], locale: st
         enter_for_grant(
             grant=grant,
             kind="consent.given",
-            actor="subject",
+            actor=actor,
             payload={
                 "request": str(request.id),
                 "operations": grant.operations,
+                "scope": grant.scope,
                 "choice": choice,
                 "valid_until": grant.valid_until.isoformat(),
                 "notice": notice.shown(),
+                "screen": grant.screen_id,
                 "how": "portal",
+                **act_for.told(by),
             },
             now=now,
         )

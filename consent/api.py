@@ -17,6 +17,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from accounts.authentication import app_of
+from accounts.models import App
 from accounts.strict import StrictSerializer, Text
 from consent.ask import ask
 from consent.close_session import close_session
@@ -24,11 +25,13 @@ from consent.errors import Refused, RequestUnknown
 from consent.machine import State
 from consent.models import ConsentRequest, Grant
 from consent.open_session import Opened, open_session
-from consent.terms import APP_SUSPENDED, Operation
+from consent.terms import Operation, Refusal, may_ask
+from consent.token_keys import token_of
 from ledger.once import once
 from ledger.wait import PROOF, proven
 
 LONGEST_TERM = timedelta(days=366)
+MOST_COMBINED = 20
 
 
 _OPERATIONS = [operation.value for operation in Operation]
@@ -64,6 +67,14 @@ class AskSerializer(StrictSerializer):
     )
     purpose = serializers.SlugField(help_text="One that the app declared.")
     operations = serializers.ListField(child=serializers.ChoiceField(_OPERATIONS), min_length=1, max_length=4)
+    scope = serializers.ListField(
+        child=serializers.ChoiceField(["portrait", "voice"]),
+        required=False,
+        default=["voice"],
+        min_length=1,
+        max_length=2,
+        help_text="What it is about.",
+    )
     term = DurationField(help_text="How long the consent shall stand, at most P366D.")
     return_url = serializers.URLField(
         max_length=2000, required=False, default="", help_text="Where the person goes after the answer; https only."
@@ -82,6 +93,12 @@ class AskSerializer(StrictSerializer):
             raise serializers.ValidationError("An https:// address is needed.")
         return value
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """What is combined is said: both."""
+        if Operation.COMBINE in attrs["operations"] and set(attrs["scope"]) != {"portrait", "voice"}:
+            raise serializers.ValidationError({"scope": ["To combine is about both: portrait and voice."]})
+        return attrs
+
 
 class SessionSerializer(StrictSerializer):
     """What an app says when it opens a session."""
@@ -94,6 +111,13 @@ class SessionSerializer(StrictSerializer):
         max_length=4,
         help_text="All that the grant covers, when left out.",
     )
+    artifacts = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        min_length=2,
+        max_length=MOST_COMBINED,
+        help_text="Of a session to combine, and only of one: exactly one portrait, and what of the voice goes with it.",
+    )
 
 
 class AskedSerializer(serializers.Serializer[Any]):
@@ -101,6 +125,7 @@ class AskedSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     url = serializers.URLField(help_text="The link for the person; shown here and never again.")
+    qr = serializers.URLField(help_text="The link as a QR code: an SVG image, while the request can be answered.")
     state = serializers.ChoiceField([state.value for state in ConsentRequest.State])
     expires_at = serializers.DateTimeField(help_text="When the link can be answered no more.")
 
@@ -131,6 +156,7 @@ class OpenedSerializer(serializers.Serializer[Any]):
     grant = serializers.UUIDField()
     operations = serializers.ListField(child=serializers.ChoiceField(_OPERATIONS))
     expires_at = serializers.DateTimeField()
+    token = serializers.CharField(help_text="A JWT that names the session, for your own machines.")
     entry = serializers.UUIDField(help_text="The `ref` of the ledger's entry.")
     proof = serializers.CharField(allow_null=True, help_text=PROOF)
 
@@ -169,15 +195,17 @@ class ConsentRequests(APIView):
         """Make a consent request and return its link, once."""
         said = AskSerializer(data=request.data)
         said.is_valid(raise_exception=True)
-        if app_of(request).suspended_at is not None:
-            raise Refused(APP_SUSPENDED, entered=False)
+        app = app_of(request)
+        if refusal := may_ask(suspended=app.suspended_at is not None, approved=app.approved_at is not None):
+            raise Refused(refusal, entered=False)
         words = dict(said.validated_data)
         words["client_state"] = words.pop("state")
-        asked = ask(app=app_of(request), now=timezone.now(), **words)
+        asked = ask(app=app, now=timezone.now(), **words)
         return Response(
             {
                 "id": str(asked.request.id),
                 "url": settings.PUBLIC_URL + reverse("portal:consent", args=[asked.token]),
+                "qr": settings.PUBLIC_URL + reverse("portal:qr", args=[asked.token]),
                 "state": asked.request.state,
                 "expires_at": asked.request.expires_at,
             },
@@ -217,23 +245,27 @@ class ConsentRequestDetail(APIView):
 
 
 class Sessions(APIView):
-    """Ask whether a voice may be used now."""
+    """Ask whether a voice may be used now. Its address is that of its heir in `retention`, which knows artifacts."""
 
     required_scopes = ["consent"]
 
-    @extend_schema(operation_id="open_session", request=SessionSerializer, responses={201: OpenedSerializer, 404: None})
+    def open(self, app: App, words: dict[str, Any]) -> Opened | Refusal:
+        """Open it."""
+        return open_session(app=app, grant_id=words["grant"], operations=words.get("operations"), now=timezone.now())
+
+    @extend_schema(
+        operation_id="open_session",
+        request=SessionSerializer,
+        responses={201: OpenedSerializer, 404: None},
+        tags=["consent"],
+    )
     @proven
     @once
     def post(self, request: Request) -> Response:
         """Open a session, or answer 403 with the reason."""
         said = SessionSerializer(data=request.data)
         said.is_valid(raise_exception=True)
-        opened = open_session(
-            app=app_of(request),
-            grant_id=said.validated_data["grant"],
-            operations=said.validated_data.get("operations"),
-            now=timezone.now(),
-        )
+        opened = self.open(app_of(request), said.validated_data)
         if not isinstance(opened, Opened):
             raise Refused(opened)
         session = opened.session
@@ -244,6 +276,7 @@ class Sessions(APIView):
                 "grant": str(session.grant_id),
                 "operations": session.operations,
                 "expires_at": session.expires_at,
+                "token": token_of(session),
                 "entry": str(opened.entry),
                 "proof": None,
             },

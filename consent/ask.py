@@ -4,6 +4,7 @@ One transaction: the request and its entry. A crash before the commit leaves not
 """
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,10 +12,13 @@ from django.db import transaction
 
 from accounts.models import App
 from consent.enter import enter_request
-from consent.errors import OperationUnknown, PurposeUnknown
-from consent.models import Binding, ConsentRequest, Notice
+from consent.errors import NeedsItsOwn, OperationUnknown, PurposeUnknown, RequestCooling
+from consent.models import Binding, ConsentRequest, Declaration, Notice
+from consent.terms import ALONE
 
 ANSWER_WITHIN = timedelta(hours=24)
+COOL_DOWN = timedelta(hours=24)
+"""Nobody who said no is asked the same again before."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +37,32 @@ def ask(  # noqa: PLR0913
     operations: list[str],
     term: timedelta,
     now: datetime,
+    scope: Collection[str] = ("voice",),
     return_url: str = "",
     client_state: str = "",
 ) -> Asked:
     """Make a consent request for the app's user `subject_ref`, answerable for 24 hours.
 
     Raises:
-        PurposeUnknown: The app has no notice for this purpose.
-        OperationUnknown: The notice does not name one of the operations.
+        PurposeUnknown: The app has not declared this purpose, or has no published notice for it.
+        OperationUnknown: The app has not declared one of the operations for it, or the notice does not say it.
+        NeedsItsOwn: One of the operations is asked for alone.
+        RequestCooling: The person said no to the same within the last day.
     """
-    notice = Notice.objects.filter(app=app, purpose_id=purpose).order_by("-version").first()
-    if notice is None:
+    declared = Declaration.objects.filter(app=app, purpose_id=purpose).first()
+    notices = Notice.objects.filter(app=app, purpose_id=purpose, published_at__isnull=False)
+    said = notices.order_by("-version").values_list("operations", flat=True).first()
+    if declared is None or said is None:
         raise PurposeUnknown
-    if not set(operations) <= set(notice.operations):
+    if not set(operations) <= set(declared.operations) & set(said):
         raise OperationUnknown
+    if set(operations) & ALONE and len(set(operations)) > 1:
+        raise NeedsItsOwn
     token = secrets.token_urlsafe(16)
     reference = Binding.reference_of(app, subject_ref)
+    refused = ConsentRequest.objects.filter(app=app, reference=reference, purpose_id=purpose, state="refused")
+    if refused.filter(operations=sorted(set(operations)), answered_at__gt=now - COOL_DOWN).exists():
+        raise RequestCooling
     with transaction.atomic():
         request = ConsentRequest.objects.create(
             app=app,
@@ -56,6 +70,7 @@ def ask(  # noqa: PLR0913
             token_digest=ConsentRequest.digest_of(token),
             purpose_id=purpose,
             operations=sorted(set(operations)),
+            scope=sorted(set(scope)),
             term=term,
             created_at=now,
             expires_at=now + ANSWER_WITHIN,

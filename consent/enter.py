@@ -5,18 +5,22 @@ them (zkp.tag), fresh for every entry: nobody else can tell which entries belong
 """
 
 import uuid
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
-from accounts.models import Tenant
+from django.conf import settings
+
+from accounts.models import Tenant, User
 from consent.models import Binding, ConsentRequest, Grant, Subject
 from keyring.errors import KeyGone
 from keyring.keys import store
-from ledger.append import About, append
-from zkp.tag import day_tag, derive, mark, subject_salt
+from ledger.append import About, Said, append, append_many
+from ledger.enter_heads import HOLDER, open_platform_log
+from zkp.tag import Keys, day_tag, derive, mark, subject_salt
 
-_EVIDENCE = ("consent.", "erasure.")
+_EVIDENCE = ("consent.", "erasure.", "delegation.")
 
 
 def enter(  # noqa: PLR0913
@@ -24,25 +28,18 @@ def enter(  # noqa: PLR0913
 ) -> uuid.UUID:
     """Append an entry about `subject`.
 
-    Consent and erasure themselves are sealed under the person's evidence key, for they must be provable after the voice is gone (GDPR
-    7(1)); all else under the key `holder`, or the subject's own.
+    Consent, erasure and who may act for the person are sealed under the person's evidence key, for they must be provable after the voice
+    is gone (GDPR 7(1)); all else under the key `holder`, or the subject's own.
     """
-    origin = subject.tenant.origin
-    keys = derive(store().get(subject.custody_name), origin)
-    ref = uuid.uuid4()
+    keys, ref = _keys(subject), uuid.uuid4()
     return append(
-        origin=origin,
+        origin=subject.tenant.origin,
         kind=kind,
         actor=actor,
         payload=payload,
         holder=subject.evidence_name if kind.startswith(_EVIDENCE) else holder or subject.key_name,
         now=now,
-        about=About(
-            ref=ref,
-            tag=day_tag(keys, now.astimezone(UTC).date()),
-            salt=subject_salt(keys.k_u, ref),
-            mark=mark(keys.k_u, ref),
-        ),
+        about=_about(ref, keys, _tag(subject, keys, now)),
     )
 
 
@@ -66,15 +63,79 @@ def enter_for_grant(*, grant: Grant, kind: str, actor: str, payload: Mapping[str
             holder=grant.binding.key_name,
         )
     except KeyGone:
-        # Asked anew: the row in hand may be from before the erasure.
-        if not Binding.objects.filter(id=grant.binding_id, closed_at__isnull=False).exists():
+        if not _is_closed(grant):
             raise
         return enter_for_tenant(tenant=grant.subject.tenant, kind=kind, actor=actor, payload=payload, now=now)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What happened under a grant."""
+
+    grant: Grant
+    kind: str
+    payload: Mapping[str, Any]
+
+
+def enter_for_grants(*, facts: Sequence[Fact], actor: str, now: datetime) -> list[uuid.UUID]:
+    """Append many entries at once, each as `enter_for_grant` does; the grants are of one tenant. Not for what is evidence of consent.
+
+    Raises:
+        keyring.errors.KeyGone: A key is lost, and no erasure has taken it; nothing is written.
+    """
+    origin = facts[0].grant.subject.tenant.origin
+    try:
+        return append_many(origin=origin, entries=_said(facts, actor, now), now=now)
+    except KeyGone:  # an erasure took it a moment ago: now that is seen
+        return append_many(origin=origin, entries=_said(facts, actor, now), now=now)
+
+
+def _said(facts: Sequence[Fact], actor: str, now: datetime) -> list[Said]:
+    known: dict[uuid.UUID, tuple[Keys, bytes] | None] = {}
+    entries = []
+    for fact in facts:
+        grant = fact.grant
+        if grant.id not in known:
+            known[grant.id] = _known(grant, now)
+        keys = known[grant.id]
+        payload = {**grant.record(), **fact.payload}
+        if keys is None:
+            entries.append(Said(fact.kind, actor, payload, grant.subject.tenant.key_name))
+        else:
+            entries.append(Said(fact.kind, actor, payload, grant.binding.key_name, _about(uuid.uuid4(), *keys)))
+    return entries
+
+
+def _known(grant: Grant, now: datetime) -> tuple[Keys, bytes] | None:
+    """Return the person's keys and tag of the day, or None of somebody who has been forgotten."""
+    try:
+        keys = _keys(grant.subject)
+        store().get(grant.binding.key_name)
+    except KeyGone:
+        if not _is_closed(grant):
+            raise
+        return None
+    return keys, _tag(grant.subject, keys, now)
 
 
 def enter_for_tenant(*, tenant: Tenant, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
     """Append an entry about no person."""
     return append(origin=tenant.origin, kind=kind, actor=actor, payload=payload, holder=tenant.key_name, now=now)
+
+
+def enter_for_platform(*, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
+    """Append an entry about the service itself, which is no tenant's, to the platform's log; its caller has seen that there is one."""
+    return append(origin=settings.PLATFORM_ORIGIN, kind=kind, actor=actor, payload=payload, holder=HOLDER, now=now)
+
+
+def enter_for_person(*, user: User, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> None:
+    """Append an entry about somebody to each log that knows them; where none does, one about no person to the platform's."""
+    subjects = list(Subject.objects.select_related("tenant").filter(user=user, retired_at=None).order_by("id"))
+    for subject in subjects:
+        enter(subject=subject, kind=kind, actor=actor, payload=payload, now=now)
+    if not subjects:
+        open_platform_log(now=now)
+        enter_for_platform(kind=kind, actor=actor, payload=payload, now=now)
 
 
 def enter_request(*, request: ConsentRequest, kind: str, actor: str, now: datetime) -> uuid.UUID:
@@ -90,3 +151,32 @@ def enter_request(*, request: ConsentRequest, kind: str, actor: str, now: dateti
     if binding:
         return enter(subject=binding.subject, kind=kind, actor=actor, payload=payload, now=now)
     return enter_for_tenant(tenant=request.app.tenant, kind=kind, actor=actor, payload=payload, now=now)
+
+
+_tags: dict[date, dict[bytes, bytes]] = {}
+"""Tags of the day by public key: each takes half a millisecond. In memory only, for this day, and of the last so many people."""
+_MOST_TAGS = 10_000
+
+
+def _tag(subject: Subject, keys: Keys, now: datetime) -> bytes:
+    day, public = now.astimezone(UTC).date(), bytes(subject.public_key)
+    if day not in _tags or len(_tags[day]) >= _MOST_TAGS:
+        _tags.clear()
+    tags = _tags.setdefault(day, {})
+    tag = tags.get(public)
+    if tag is None:
+        tag = tags[public] = day_tag(keys, day)
+    return tag
+
+
+def _keys(subject: Subject) -> Keys:
+    return derive(store().get(subject.custody_name), subject.tenant.origin)
+
+
+def _about(ref: uuid.UUID, keys: Keys, tag: bytes) -> About:
+    return About(ref=ref, tag=tag, salt=subject_salt(keys.k_u, ref), mark=mark(keys.k_u, ref))
+
+
+def _is_closed(grant: Grant) -> bool:
+    """Ask anew whether the app's tie to the person was closed: the row in hand may be from before the erasure."""
+    return Binding.objects.filter(id=grant.binding_id, closed_at__isnull=False).exists()

@@ -1,5 +1,7 @@
 """What can go wrong with consent. A refusal to use is no error but a value (see `consent.terms`)."""
 
+from collections.abc import Sequence
+
 
 class ConsentError(Exception):
     """Consent cannot do what was asked."""
@@ -33,6 +35,114 @@ class SessionUnknown(ConsentError):
     """There is no such session."""
 
 
+class RequestCooling(ConsentError):
+    """The person refused this a short time ago: ask again later."""
+
+
+class NoticeChanged(ConsentError):
+    """The notice has changed since it was shown."""
+
+
+class NoticeUnknown(ConsentError):
+    """There is no such draft of a notice."""
+
+
+class NoticeIncomplete(ConsentError):
+    """The notice says not all that the law demands: carries what is missing, by language."""
+
+    def __init__(self, missing: object) -> None:
+        super().__init__(missing)
+        self.missing = missing
+
+
+class AttestationMissing(ConsentError):
+    """Nobody has said for the app that whoever is imitated is told of it and asked separately."""
+
+
+class NotExplicit(ConsentError):
+    """To recognise a person takes an explicit yes: on a screen that showed the notice, and is kept."""
+
+
+class AppIncomplete(ConsentError):
+    """The app lacks what it needs before it may ask: carries what."""
+
+    def __init__(self, lacks: Sequence[object]) -> None:
+        super().__init__(lacks)
+        self.lacks = lacks
+
+
+class PurposeInvalid(ConsentError):
+    """The catalogue takes no such purpose: carries why, as `consent.use_class` says it."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(faults)
+        self.faults = faults
+
+
+class AgeUnsaid(ConsentError):
+    """Nobody has said whether the person is an adult."""
+
+
+class AgeSaid(ConsentError):
+    """What is known of a minor is changed by who acts for them."""
+
+
+class BirthdayImpossible(ConsentError):
+    """Nobody born that day is a minor now."""
+
+
+class ResidenceUnknown(ConsentError):
+    """That is no code of a place."""
+
+
+class GuardianNeeded(ConsentError):
+    """The person is too young to answer alone: a guardian has to."""
+
+
+class DelegationUnknown(ConsentError):
+    """There is nobody for whom this account may act now."""
+
+
+class DelegationForbidden(ConsentError):
+    """This account may not come to act for this person."""
+
+
+class DelegationDecided(ConsentError):
+    """This has been decided already."""
+
+
+class TooManyDelegations(ConsentError):
+    """This account has as many requests waiting as it may have."""
+
+
+class InvitationUnknown(ConsentError):
+    """There is no such code, or its hour is over."""
+
+
+class DocumentRefused(ConsentError):
+    """The document is no PDF, JPEG or PNG of at most 10 MiB."""
+
+
+class PurposeForbidden(ConsentError):
+    """What this purpose does with a voiceprint is forbidden where the person may live."""
+
+
+class AssessmentMissing(ConsentError):
+    """A sensitive purpose has no impact assessment."""
+
+
+class NeedsItsOwn(ConsentError):
+    """This operation needs a consent of its own, and is asked for alone."""
+
+
+class ArtifactsUnnamed(ConsentError):
+    """A session to combine names a portrait and a recording of the same person, both still there."""
+
+
+class StatementUnknown(ConsentError):
+    """There is no such spoken statement, or it has been given."""
+
+
 class PurposeUnknown(ConsentError):
     """The app has not declared this purpose."""
 
@@ -48,3 +158,20 @@ class Refused(ConsentError):
         super().__init__(refusal)
         self.refusal = refusal
         self.entered = entered
+
+
+class TokenRefused(ConsentError):
+    """The token shows nothing: carries a stable reason and a sentence."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+
+
+class ReceiptRestricted(ConsentError):
+    """The person had it erased: proof of consent is kept for a case at law, and given to nobody else."""
+
+
+class ReceiptBroken(ConsentError):
+    """The file is no consent receipt."""

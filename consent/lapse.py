@@ -9,18 +9,19 @@ from datetime import datetime
 from django.db import transaction
 
 from consent import lock
-from consent.close_session import close, end, exhaust
+from consent.delegate_end import lapse_delegations
 from consent.enter import enter_request
-from consent.machine import State
+from consent.machine import WITHDRAWABLE, Event, State
+from consent.make_stale import outdated
 from consent.models import ConsentRequest, Grant, Session
+from consent.move import close, exhaust, move
 
-_LAPSING = (State.GIVEN, State.RENEWED, State.PAUSED, State.STALE)
 BATCH = 500
 
 
 def lapse(*, now: datetime) -> int:
     """End what is over; return how many sessions, grants and requests that were."""
-    ended = 0
+    ended = outdated(now=now)
     for session_id, grant_id in Session.objects.filter(closed_at=None, expires_at__lte=now).values_list(
         "id", "grant_id"
     )[:BATCH]:
@@ -29,13 +30,22 @@ def lapse(*, now: datetime) -> int:
             close(grant=grant, session_id=session_id, actor="service", reason="time_over", now=now)
             exhaust(grant=grant, now=now)
         ended += 1
-    for grant_id in Grant.objects.filter(state__in=_LAPSING, valid_until__lte=now).values_list("id", flat=True)[:BATCH]:
+    for grant_id in Grant.objects.filter(state__in=WITHDRAWABLE, valid_until__lte=now).values_list("id", flat=True)[
+        :BATCH
+    ]:
         with transaction.atomic():
             grant = lock.for_ending(grant_id)
-            if grant.state in _LAPSING and grant.valid_until <= now:
-                end(grant=grant, state=State.EXPIRED, reason="term_reached", actor="service", now=now)
+            if grant.state in WITHDRAWABLE and grant.valid_until <= now:
+                move(grant=grant, event=Event.TERM_REACHED, reason="term_reached", actor="service", now=now)
         ended += 1
-    unanswered = ConsentRequest.objects.filter(state=ConsentRequest.State.REQUESTED, expires_at__lte=now)
+    for grant_id in Grant.objects.filter(state=State.STALE, grace_until__lte=now).values_list("id", flat=True)[:BATCH]:
+        with transaction.atomic():
+            grant = lock.for_ending(grant_id)
+            if grant.state == State.STALE and grant.grace_until is not None and grant.grace_until <= now:
+                move(grant=grant, event=Event.GRACE_ELAPSED, reason="not_confirmed", actor="service", now=now)
+        ended += 1
+    ended += lapse_delegations(now=now)
+    unanswered = ConsentRequest.objects.filter(state__in=ConsentRequest.OPEN, expires_at__lte=now)
     for request_id in unanswered.values_list("id", flat=True)[:BATCH]:
         with transaction.atomic():
             request = (

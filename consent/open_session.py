@@ -5,6 +5,7 @@ entered (`use.refused`) and returned as a value.
 """
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from django.db import transaction
 from accounts.models import App
 from consent import lock, terms
 from consent.enter import enter_for_grant
-from consent.errors import GrantUnknown
+from consent.errors import ArtifactsUnnamed
 from consent.models import Grant, Session
 
 
@@ -26,24 +27,37 @@ class Opened:
 
 
 def open_session(
-    *, app: App, grant_id: uuid.UUID, operations: list[str] | None, now: datetime
+    *,
+    app: App,
+    grant_id: uuid.UUID,
+    operations: list[str] | None,
+    now: datetime,
+    combines: Collection[uuid.UUID] = (),
 ) -> Opened | terms.Refusal:
     """Open a session of `app` under the grant, for `operations` or all it covers, for at most an hour.
 
+    `combines` are the artifacts that a session to combine is about, as the caller has made sure of under the grants' locks.
+
     Raises:
         GrantUnknown: The app has no such grant. Somebody else's is told apart from none by nothing.
+        ArtifactsUnnamed: It is to combine and names none, or names some and is not.
     """
-    if not Grant.objects.filter(id=grant_id, app=app).exists():
-        raise GrantUnknown
     with transaction.atomic():
-        grant = lock.for_use(grant_id)
+        grant = lock.for_use(grant_id, app=app)
         wanted = sorted(set(grant.operations if operations is None else operations))
         decision = terms.decide(grant.facts(), operations=wanted, now=now)
         if isinstance(decision, terms.Refusal):
             refuse_use(grant=grant, refusal=decision, operations=wanted, now=now)
             return decision
+        if bool(combines) != (terms.Operation.COMBINE in wanted):
+            raise ArtifactsUnnamed
         session = Session.objects.create(
-            grant=grant, app=app, operations=wanted, opened_at=now, expires_at=decision.until
+            grant=grant,
+            app=app,
+            operations=wanted,
+            combines=sorted(combines),
+            opened_at=now,
+            expires_at=decision.until,
         )
         if grant.uses_left is not None:
             grant.uses_left -= 1
@@ -56,6 +70,7 @@ def open_session(
                 "session": str(session.id),
                 "operations": wanted,
                 "expires_at": session.expires_at.isoformat(),
+                **({"artifacts": [str(each) for each in session.combines]} if combines else {}),
             },
             now=now,
         )

@@ -9,21 +9,24 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
+from consent import act_for
 from consent.bind import bind
 from consent.enter import enter
-from consent.models import ConsentRequest
+from consent.models import ConsentRequest, Delegation
 from consent.queries import lock_open_request, notice_for
 from hooks.notify import notify
 
 
-def refuse(*, token: str, user: User, locale: str, now: datetime) -> ConsentRequest:
+def refuse(*, token: str, user: User, locale: str, now: datetime, by: Delegation | None = None) -> ConsentRequest:
     """Answer the request behind `token` with no.
 
     Raises:
         RequestUnknown, RequestAnswered, RequestExpired: It cannot be answered.
         BoundToAnother: The app's user is tied to somebody else.
+        DelegationUnknown: Who acts for the person may not.
     """
     with transaction.atomic():
+        actor = act_for.actor(user=user, by=by, now=now)
         request = lock_open_request(token=token, now=now)
         notice = notice_for(request=request, locale=locale)
         binding = bind(app=request.app, reference=bytes(request.reference or b""), user=user, now=now)
@@ -34,7 +37,7 @@ def refuse(*, token: str, user: User, locale: str, now: datetime) -> ConsentRequ
         enter(
             subject=binding.subject,
             kind="consent.refused",
-            actor="subject",
+            actor=actor,
             payload={
                 "request": str(request.id),
                 "app": str(request.app_id),

@@ -12,9 +12,9 @@ from django.db.models import Q
 
 from accounts.models import App
 from consent import lock
-from consent.close_session import end
-from consent.machine import WITHDRAWABLE, State
+from consent.machine import WITHDRAWABLE, Event
 from consent.models import Binding, ConsentRequest, Grant, Subject
+from consent.move import move
 
 
 def release(*, subject: Subject, app: App | None, reference: bytes | None, actor: str, now: datetime) -> list[Binding]:
@@ -35,8 +35,8 @@ def release(*, subject: Subject, app: App | None, reference: bytes | None, actor
     for grant_id in standing.order_by("id").values_list("id", flat=True):
         grant = lock.for_ending(grant_id)
         if grant.state in WITHDRAWABLE:
-            reason = "withdrawn_by_subject" if actor == "subject" else "withdrawn_with_erasure"
-            end(grant=grant, state=State.WITHDRAWN, reason=reason, actor=actor, now=now)
+            reason = "withdrawn_with_erasure" if actor.startswith("app:") else f"withdrawn_by_{actor}"
+            move(grant=grant, event=Event.WITHDRAW, reason=reason, actor=actor, now=now)
     return closing
 
 
@@ -61,6 +61,7 @@ def forget(
         asked.filter(past).update(reference=None, return_url="", client_state="")
     closed = Binding.objects.filter(id__in=[binding.id for binding in bindings])
     closed.update(reference=None)
+    Grant.objects.filter(binding__in=closed).update(delegation=None)  # which names the person
     if evidence_until is not None:
         Subject.objects.filter(id=subject.id).update(user=None, evidence_until=evidence_until)
         return subject

@@ -3,6 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
+from consent import check_fallbacks as fallbacks
+from consent import tell_of_notice as letters
 from consent.lapse import lapse as carry_out
 
 
@@ -10,3 +12,15 @@ from consent.lapse import lapse as carry_out
 def lapse() -> None:
     """End what time has ended."""
     carry_out(now=timezone.now())
+
+
+@shared_task(name="consent.tell_of_notice")
+def tell_of_notice() -> None:
+    """Tell people of notices that have changed, a round."""
+    letters.tell_of_notice(now=timezone.now())
+
+
+@shared_task(name="consent.check_fallbacks")
+def check_fallbacks() -> None:
+    """Look whether each app can be had without consent."""
+    fallbacks.check_fallbacks(clock=timezone.now)

@@ -25,14 +25,15 @@ class Form:
         """Return every value that a person can send with it."""
         return {*self.fields.values(), *(value for _, value in self.choices)} if self.method == "post" else set()
 
-    def click(self, answer: str = "") -> dict[str, str]:
-        """Return what is sent when the person chooses `answer`, or presses the only button."""
-        if not answer or answer in self.fields.values():
-            return dict(self.fields)
-        for name, value in self.choices:
-            if value == answer:
-                return {**self.fields, name: value}
-        raise NoSuchForm(answer)
+    def click(self, *answers: str) -> dict[str, str]:
+        """Return what is sent when the person chooses each of `answers`, or presses the only button."""
+        sent = dict(self.fields)
+        for answer in answers:
+            found = [(name, value) for name, value in self.choices if value == answer]
+            if not found and answer not in self.fields.values():
+                raise NoSuchForm(answer)
+            sent.update(found[:1])
+        return sent
 
 
 class Page(HTMLParser):

@@ -201,7 +201,7 @@ class Speaker:
     def answer(self, url: str, choice: str) -> Page:
         """Read a request's notice and answer it: `once`, `term` or `refuse`; return the page that was read.
 
-        The notice is open to whoever has the link; the answer is a signed-in person's.
+        The notice is open to whoever has the link; the answer is a signed-in person's, who says once to be an adult.
         """
         page = self.visit(url)
         if not page.has_form_with(choice):
@@ -211,7 +211,7 @@ class Speaker:
             form = page.form_with(choice)
         except NoSuchForm:
             raise Unexpected(f'The consent page offers no "{choice}"') from None
-        self.send(form.action, form.click(choice))
+        self.send(form.action, form.click(choice, *({"adult"} & form.answers())))
         return page
 
     def withdraw(self, grant: str) -> None:

@@ -154,6 +154,8 @@ def announce(*, url: str, var: Path, seconds: float) -> None:
             for who in ("speaker", "officer")
             if who in demo
         ]
+        if "totp" in demo.get("officer", {}):
+            lines.append("  code    `make code` in a second terminal: the officer's second factor")
     lines += [
         f"  logs    {var / 'log'}",
         "",

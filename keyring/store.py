@@ -5,9 +5,9 @@ small interface here, and there are two that fulfil it: `keyring.local`, an SQLi
 OpenBao's or HashiCorp Vault's KV version 2. Each key is sealed under the key-encryption key of an epoch (`keyring.kek`) with its
 name as context, in both.
 
-Names say what a key is for: `artifact:<uuid>`, `subject:<uuid>` (of a person, or of one app's tie to a person), `evidence:<uuid>`,
+Names say what a key is for: `artifact:<uuid>`, `document:<uuid>`, `statement:<uuid>`, `subject:<uuid>` (of a person, or of one app's tie to a person), `evidence:<uuid>`,
 `custody:<uuid>`, `certificate:<uuid>`, `hook:<uuid>`, `tenant:<uuid>`,
-`log:<origin>`, `certificates:<origin>`, `heads:platform`.
+`log:<origin>`, `certificates:<origin>`, `heads:platform`, `tokens:<uuid>`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

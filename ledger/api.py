@@ -130,7 +130,7 @@ def _is_published(log: Log, path: str) -> bool:
 
 @require_safe
 def well_known(_request: HttpRequest) -> JsonResponse:
-    """Serve the service's logs, their keys, and the keys that sign certificates about what is in them."""
+    """Serve the service's logs, their keys, the keys that sign certificates about what is in them, and where tokens' keys are."""
     found = []
     for log in logs():
         certifier = published_certifier(log.origin)
@@ -142,4 +142,4 @@ def well_known(_request: HttpRequest) -> JsonResponse:
                 "url": f"{settings.PUBLIC_URL}/log/{log.origin}/",
             }
         )
-    return JsonResponse({"logs": found})
+    return JsonResponse({"logs": found, "jwks_uri": f"{settings.PUBLIC_URL}/.well-known/jwks.json"})

@@ -1,13 +1,14 @@
-"""Append an entry: one INSERT, no lock, last in the caller's transaction.
+"""Append entries: one INSERT, no lock, last in the caller's transaction.
 
-The entry is durable when that transaction commits, and exists exactly if it does. The sequencer gives it an index afterwards. A crash
-before the commit leaves nothing; after it, an entry that will be sequenced.
+An entry is durable when that transaction commits, and exists exactly if it does. The sequencer gives it an index afterwards. A crash
+before the commit leaves nothing; after it, an entry that will be sequenced. Many at once are two COPYs instead, and get their places in
+the order in which they were given.
 """
 
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,10 @@ WITH entry AS (
 INSERT INTO ledger_opening (ref, log_id, holder, at, kind, sealed)
 VALUES (%(ref)s, %(log)s, %(holder)s, %(at)s, %(kind)s, %(sealed)s)
 """
+_COPIES = (
+    ("ledger_pending", ("log_id", "ref", "at", "kind", "mark", "actor", "subject", "payload"), ("bytea",) * 4),
+    ("ledger_opening", ("log_id", "ref", "at", "kind", "holder", "sealed"), ("varchar", "bytea")),
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,23 @@ class About:
     mark: bytes
 
 
+@dataclass(frozen=True)
+class Said:
+    """What an entry says.
+
+    `actor` and `payload` are committed to, never stored in the clear; `holder` names the key in the key store that seals their
+    opening. `about` is None for an entry about no person: its mark is random and its subject commits to nothing. With `open_to_all` the
+    payload's salt is 32 zero bytes, so that whoever knows the payload can recompute the commitment: for what is public anyway.
+    """
+
+    kind: str
+    actor: str
+    payload: Mapping[str, Any]
+    holder: str
+    about: About | None = None
+    open_to_all: bool = False
+
+
 def append(  # noqa: PLR0913
     *,
     origin: str,
@@ -52,47 +74,67 @@ def append(  # noqa: PLR0913
     about: About | None = None,
     open_to_all: bool = False,
 ) -> uuid.UUID:
-    """Append one entry to the log `origin` and return its `ref`.
-
-    `actor` and `payload` are committed to, never stored in the clear; `holder` names the key in the key store that seals their
-    opening. `about` is None for an entry about no person: its mark is random and its subject commits to nothing. With `open_to_all` the
-    payload's salt is 32 zero bytes, so that whoever knows the payload can recompute the commitment: for what is public anyway.
+    """Append one entry to the log `origin` and return its `ref`. What it says: see `Said`.
 
     Raises:
         Behind: The database is older than what was signed; nothing is written.
         keyring.errors.KeyGone: The holder's key was destroyed; nothing is written.
         ValueError: The kind is not a dotted name; in the queue it would stop the sequencer.
     """
-    if not KIND_PATTERN.fullmatch(kind):
-        raise ValueError(f"{kind!r} is not the kind of an entry")
+    [ref] = append_many(origin=origin, entries=[Said(kind, actor, payload, holder, about, open_to_all)], now=now)
+    return ref
+
+
+def append_many(*, origin: str, entries: Sequence[Said], now: datetime) -> list[uuid.UUID]:
+    """Append entries to the log `origin`, all or none; return their `ref`s in the same order.
+
+    Raises:
+        Behind, keyring.errors.KeyGone, ValueError: As `append`; nothing is written.
+    """
+    rows = _rows(origin, entries, now)
+    # psycopg's own cursor: the values go beside the statement, which it can prepare; Django's would write them into it as text.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        if len(rows) == 1:
+            cursor.execute(_APPEND, rows[0])
+            return [rows[0]["ref"]]
+        for table, columns, types in _COPIES:
+            with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(["varchar", "uuid", "timestamptz", "varchar", *types])
+                names = ["log", *columns[1:]]
+                for row in rows:
+                    copy.write_row([row[name] for name in names])
+    return [row["ref"] for row in rows]
+
+
+def _rows(origin: str, entries: Sequence[Said], now: datetime) -> list[dict[str, Any]]:
+    """Return what is written of each entry; the key of each holder is asked for once."""
+    for said in entries:
+        if not KIND_PATTERN.fullmatch(said.kind):
+            raise ValueError(f"{said.kind!r} is not the kind of an entry")
     refuse_if_restored(origin)
-    ref = about.ref if about else uuid.uuid4()
+    keys = {holder: store().get(holder) for holder in {said.holder for said in entries}}
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    tag, subject_salt, mark = (about.tag, about.salt, about.mark) if about else (b"", os.urandom(32), os.urandom(16))
-    actor_salt, payload_salt = os.urandom(32), bytes(32) if open_to_all else os.urandom(32)
-    value = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return [{"log": origin, "at": at, **_row(said, keys[said.holder])} for said in entries]
+
+
+def _row(said: Said, key: bytes) -> dict[str, Any]:
+    about = said.about or About(uuid.uuid4(), b"", os.urandom(32), os.urandom(16))
+    actor_salt, payload_salt = os.urandom(32), bytes(32) if said.open_to_all else os.urandom(32)
+    value = json.dumps(said.payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     opening = json.dumps(
         {
-            "actor": [actor_salt.hex(), actor],
-            "subject": [subject_salt.hex(), tag.hex()],
+            "actor": [actor_salt.hex(), said.actor],
+            "subject": [about.salt.hex(), about.tag.hex()],
             "payload": [payload_salt.hex(), value],
         }
     )
-    # psycopg's own cursor: the values go beside the statement, which it can prepare; Django's would write them into it as text.
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(
-            _APPEND,
-            {
-                "log": origin,
-                "ref": ref,
-                "at": at,
-                "kind": kind,
-                "mark": mark,
-                "actor": commit("actor", actor_salt, actor.encode()),
-                "subject": commit("subject", subject_salt, tag),
-                "payload": commit("payload", payload_salt, value.encode()),
-                "holder": holder,
-                "sealed": seal(store().get(holder), opening.encode(), context=ref.bytes),
-            },
-        )
-    return ref
+    return {
+        "ref": about.ref,
+        "kind": said.kind,
+        "mark": about.mark,
+        "actor": commit("actor", actor_salt, said.actor.encode()),
+        "subject": commit("subject", about.salt, about.tag),
+        "payload": commit("payload", payload_salt, value.encode()),
+        "holder": said.holder,
+        "sealed": seal(key, opening.encode(), context=about.ref.bytes),
+    }

@@ -22,12 +22,13 @@ from ledger.queries import logs
 from ledger.signing import open_log
 
 KIND = "log.head"
-_HOLDER = "heads:platform"
+HOLDER = "heads:platform"
+"""The key that seals the openings of the platform's log."""
 
 
 def open_platform_log(*, now: datetime) -> None:
     """Make the platform's log and its keys when there are none."""
-    store().make(_HOLDER, now=now)
+    store().make(HOLDER, now=now)
     open_log(origin=settings.PLATFORM_ORIGIN, now=now)
 
 
@@ -65,7 +66,7 @@ def _enter(log: Log, *, now: datetime) -> int:
             kind=KIND,
             actor=settings.PLATFORM_ORIGIN,
             payload=payload_of(head),
-            holder=_HOLDER,
+            holder=HOLDER,
             now=now,
             open_to_all=True,
         )

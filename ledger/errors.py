@@ -76,6 +76,10 @@ class AnchorFailed(LedgerError):
     """No evidence was obtained."""
 
 
+class InvalidDocument(LedgerError):
+    """The signed file is not as it must be."""
+
+
 class InvalidEvidence(LedgerError):
     """The evidence does not hold."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 class Finding:
     """One line of a verification: its level, what it is about, the entry concerned if there is one, and a sentence."""
 
-    level: Literal["ok", "error"]
+    level: Literal["ok", "warning", "error"]
     what: str
     index: int | None
     message: str
@@ -25,6 +25,11 @@ class Finding:
 def good(what: str, message: str) -> Finding:
     """Return what holds."""
     return Finding("ok", what, None, message)
+
+
+def doubtful(what: str, message: str) -> Finding:
+    """Return what nobody showed, though nothing speaks against it."""
+    return Finding("warning", what, None, message)
 
 
 def bad(what: str, index: int | None, message: str) -> Finding:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from portal.views import apps, ask, events, now, records, rights, theme, tour
+from portal.views import apps, ask, delegates, events, now, papers, records, rights, settings, theme, tour, verify
 
 app_name = "portal"
 urlpatterns = [
@@ -9,15 +9,35 @@ urlpatterns = [
     path("now/events", events.events, name="events"),
     path("stop-all/", now.stop_all, name="stop_all"),
     path("consent/<str:token>/", ask.consent_screen, name="consent"),
+    path("consent/<str:token>/later/", ask.later, name="defer"),
+    path("consent/<str:token>/qr.svg", ask.qr, name="qr"),
+    path("notices/<uuid:notice_id>/", apps.notice, name="notice"),
     path("apps/", apps.apps, name="apps"),
     path("apps/withdraw/<uuid:grant_id>/", apps.withdraw, name="withdraw"),
+    path("apps/pause/<uuid:grant_id>/", apps.pause, name="pause"),
+    path("apps/resume/<uuid:grant_id>/", apps.resume, name="resume"),
+    path("apps/confirm/<uuid:grant_id>/", apps.reaffirm, name="reaffirm"),
+    path("apps/papers/<uuid:grant_id>/receipt", papers.receipt, name="receipt"),
+    path("apps/papers/<uuid:grant_id>/<slug:kind>", papers.paper, name="sheet"),
+    path("apps/papers/<uuid:grant_id>/<slug:kind>.pdf", papers.paper_pdf, name="sheet_pdf"),
     path("records/", records.records, name="records"),
     path("records/erase/<uuid:artifact_id>/", records.erase_one, name="erase_one"),
     path("rights/", rights.rights, name="rights"),
+    path("rights/export/", rights.export, name="export"),
     path("rights/erase/", rights.erase, name="erase_all"),
     path("rights/erase/<uuid:app_id>/", rights.erase, name="erase_app"),
     path("rights/erasures/<uuid:erasure_id>/", rights.erasure, name="erasure"),
     path("rights/erasures/<uuid:erasure_id>/certificate", rights.certificate, name="certificate"),
+    path("settings/", settings.settings, name="settings"),
+    path("settings/about/", settings.profile, name="profile"),
+    path("delegates/", delegates.delegates, name="delegates"),
+    path("delegates/ask/<slug:way>/", delegates.ask, name="delegate"),
+    path("delegates/invite/", delegates.invite, name="invite"),
+    path("delegates/<uuid:delegation_id>/agree/", delegates.agree, name="agree"),
+    path("delegates/<uuid:delegation_id>/end/", delegates.end, name="end_delegation"),
+    path("delegates/<uuid:delegation_id>/account/", delegates.give_account, name="give_account"),
+    path("act-for/", delegates.act_for, name="act_for"),
     path("theme/", theme.theme, name="theme"),
     path("tour/", tour.tour, name="tour"),
+    path("verify", verify.verify, name="verify"),
 ]

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Iterable
 from typing import Any, cast
 
 from django.http import HttpResponse, QueryDict
@@ -21,6 +22,7 @@ from accounts.models import App
 from accounts.strict import StrictSerializer, Text
 from consent.api import LOCATION, DurationField
 from consent.errors import Refused
+from consent.session_field import SessionField
 from consent.terms import Refusal
 from ledger.once import once
 from ledger.wait import PROOF, proven
@@ -30,16 +32,18 @@ from retention.certify import certificate_of
 from retention.errors import ArtifactUnknown, BytesNotTaken, ErasureUnknown
 from retention.free_text import found_in
 from retention.marks import AudibleLabel, Mark, Marking, mark_of
-from retention.models import Artifact, Custody, Erasure, Kind
+from retention.models import Artifact, Custody, Erasure, Kind, Medium
 from retention.queries import holders_of
 from retention.read import read
-from retention.record import Facts, Made, Recorded, made, upload
+from retention.record import made, upload
+from retention.record_batch import Facts, Made, Recorded
 
 MOST_DIMENSIONS = 65_536
 MOST_SOURCES = 100
 LONGEST_MS = 24 * 3600 * 1000
 HIGHEST_RATE = 192_000
-_LISTS = {"derived_from", "with_sessions"}
+_TIME = str(api_settings.DATETIME_FORMAT)
+_LISTS = {"derived_from", "media", "with_sessions"}
 _JSON_PARTS = {"mark", *_LISTS}
 
 
@@ -48,6 +52,7 @@ class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
 
     session = serializers.UUIDField(source="session_id")
     derived_from = serializers.PrimaryKeyRelatedField[Artifact](source="parents", many=True, read_only=True)
+    media = serializers.ListField(child=serializers.ChoiceField(Medium.values))
     marking = serializers.ChoiceField([m.value for m in Marking], allow_null=True)
     audible_label = serializers.ChoiceField([label.value for label in AudibleLabel], allow_null=True)
 
@@ -56,6 +61,7 @@ class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
         fields = [
             "id",
             "kind",
+            "media",
             "custody",
             "state",
             "standing",
@@ -75,9 +81,8 @@ class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
         ]
 
     def to_representation(self, instance: Artifact) -> dict[str, Any]:
-        """Say null where there is no mark."""
-        said: dict[str, Any] = super().to_representation(instance)
-        return {**said, "marking": said["marking"] or None, "audible_label": said["audible_label"] or None}
+        """Say it; null where there is no mark."""
+        return _shown(instance, [parent.id for parent in instance.parents.all()])
 
 
 class EnteredSerializer(ArtifactSerializer):
@@ -109,11 +114,18 @@ class MadeSerializer(RecordedSerializer):
 
 
 class UploadSerializer(StrictSerializer):
-    """What an app says with a recording."""
+    """What an app says with a recording, or with a portrait."""
 
-    session = serializers.UUIDField()
-    audio = serializers.FileField(allow_empty_file=True)
+    session = SessionField()
+    audio = serializers.FileField(required=False, allow_empty_file=True)
+    portrait = serializers.FileField(required=False, allow_empty_file=True)
     ttl = DurationField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One file comes."""
+        if ("audio" in attrs) == ("portrait" in attrs):
+            raise serializers.ValidationError({"audio": ["Either `audio` or `portrait` is needed."]})
+        return attrs
 
 
 class FreeText(serializers.CharField):
@@ -152,9 +164,15 @@ class MarkSerializer(StrictSerializer):
 class DerivedSerializer(StrictSerializer):
     """What an app says of something that it made from a voice."""
 
-    session = serializers.UUIDField()
-    with_sessions = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=3)
+    session = SessionField()
+    with_sessions = serializers.ListField(child=SessionField(), required=False, max_length=3)
     derived_from = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=MOST_SOURCES)
+    media = serializers.ListField(
+        child=serializers.ChoiceField(Medium.values),
+        required=False,
+        max_length=2,
+        help_text="What it shows, where its sources do not say all.",
+    )
     custody = serializers.ChoiceField([c.value for c in Custody], required=False, default=Custody.NONE.value)
     model = FreeText(max_length=80, required=False, default="")
     ttl = DurationField(required=False)
@@ -258,15 +276,18 @@ class Uploads(APIView):
     @proven
     @once
     def post(self, request: Request) -> Response:
-        """Record an upload: multipart with `session`, `audio`, and perhaps a `ttl` shorter than the policy's."""
-        said = UploadSerializer(data=request.data)
+        """Record an upload: multipart with `session`, `audio` or `portrait`, and perhaps a `ttl` shorter than the policy's."""
+        said = UploadSerializer(data=request.data, context={"app": app_of(request)})
         said.is_valid(raise_exception=True)
+        words = said.validated_data
+        medium = Medium.PORTRAIT if "portrait" in words else Medium.VOICE
         recorded = upload(
             app=app_of(request),
-            session_id=said.validated_data["session"],
-            data=said.validated_data["audio"].read(),
-            ttl=said.validated_data.get("ttl"),
+            session_id=words["session"],
+            data=words["portrait" if medium == Medium.PORTRAIT else "audio"].read(),
+            ttl=words.get("ttl"),
             now=timezone.now(),
+            medium=medium,
         )
         if isinstance(recorded, Refusal):
             raise Refused(recorded)
@@ -293,6 +314,7 @@ class Derived(APIView):
             data=content.read() if content else None,
             ttl=words.get("ttl"),
             now=timezone.now(),
+            media=words.get("media", []),
         )
         first = next(each for each in outcome.recorded if each.artifact.session_id == words["session"])
         if content and outcome.refusal:
@@ -313,7 +335,7 @@ class Embeddings(Derived):
     @once
     def post(self, request: Request) -> Response:
         """Record a voiceprint. It is a fact and never dropped: `standing` says whether it was permitted."""
-        said = EmbeddingSerializer(data=_said(request))
+        said = EmbeddingSerializer(data=_said(request), context={"app": app_of(request)})
         said.is_valid(raise_exception=True)
         words = said.validated_data
         return self.record(request, Kind.EMBEDDING, said, Facts(dimensions=words["dimensions"], model=words["model"]))
@@ -332,7 +354,7 @@ class Syntheses(Derived):
     @once
     def post(self, request: Request) -> Response:
         """Record speech made in a voice, with evidence that it is marked as AI-made."""
-        said = SynthesisSerializer(data=_said(request))
+        said = SynthesisSerializer(data=_said(request), context={"app": app_of(request)})
         said.is_valid(raise_exception=True)
         words = said.validated_data
         mark: Mark = mark_of(words.get("mark"))
@@ -503,7 +525,29 @@ def _own(app: App, artifact_id: uuid.UUID) -> Artifact:
 
 
 def _recorded(recorded: Recorded) -> dict[str, Any]:
-    return {**ArtifactSerializer(recorded.artifact).data, "entry": str(recorded.entry)}
+    return {**_shown(recorded.artifact, recorded.sources), "entry": str(recorded.entry)}
+
+
+def _shown(artifact: Artifact, sources: Iterable[uuid.UUID]) -> dict[str, Any]:
+    """Return an artifact as `ArtifactSerializer` says; field by field that takes longer than to write it."""
+    times = ("recorded_at", "expires_at", "erase_requested_at", "key_destroyed_at", "erased_at")
+    return {
+        "id": str(artifact.id),
+        "kind": str(artifact.kind),
+        "media": artifact.media,
+        "custody": str(artifact.custody),
+        "state": str(artifact.state),
+        "standing": str(artifact.standing),
+        "act": str(artifact.act),
+        "session": str(artifact.session_id),
+        "derived_from": [str(source) for source in sources],
+        **{name: at.strftime(_TIME) if (at := getattr(artifact, name)) else None for name in times},
+        "duration_ms": artifact.duration_ms,
+        "sample_rate": artifact.sample_rate,
+        "dimensions": artifact.dimensions,
+        "marking": artifact.marking or None,
+        "audible_label": artifact.audible_label or None,
+    }
 
 
 def _made(first: Recorded, outcome: Made) -> dict[str, Any]:
@@ -516,6 +560,6 @@ def _made(first: Recorded, outcome: Made) -> dict[str, Any]:
 
 
 def _created(request: Request, recorded: Recorded, body: dict[str, Any]) -> Response:
-    request.holder = recorded.artifact.grant.binding.key_name  # type: ignore[attr-defined]  # read by `once`
+    request.holder = recorded.holder  # type: ignore[attr-defined]  # read by `once`
     location = reverse("retention:artifact", args=[recorded.artifact.id])
     return Response(body, status=201, headers={"Location": location})

@@ -18,6 +18,7 @@ from keyring.keys import store
 from ledger.models import Opening
 from ledger.queries import logs
 from ledger.recover import LOST
+from retention import evidence
 from retention.certify import EVIDENCE_KEPT
 from retention.models import Artifact, Custody
 
@@ -71,5 +72,6 @@ def _forget(tie: Binding, *, now: datetime) -> None:
     last = is_last(subject=subject, bindings=[tie])
     if last:
         store().destroy([subject.key_name, subject.custody_name])
+    evidence.keep(bindings=[tie], user=subject.user, until=now + EVIDENCE_KEPT)
     stranger = forget(subject=subject, bindings=[tie], evidence_until=now + EVIDENCE_KEPT if last else None, now=now)
     Artifact.objects.filter(grant__binding=tie).update(subject=stranger)

@@ -2,9 +2,7 @@
 
     {"certificate": {...}, "signature": "<signed note>"}
 
-The signature is a C2SP signed note of three lines: the type, the erasure's id, and the base64 SHA-256 of the certificate as canonical JSON
-(RFC 8785; there are no floats and all names are ASCII, so sorted names and no blanks are that form). The body is not itself the note: a
-note has at most 1 MB, and a body may hold ten thousand artifacts.
+The signature is that of `ledger.signed_json`, under the type, the erasure's id, and the body.
 
 The body names the artifacts, how each went, and the entries that say so. Of each entry it holds the exact leaf, the way up to the root of
 the log's signed checkpoint, and the opening of its payload, whose original has been destroyed: whoever holds the certificate can show what
@@ -13,22 +11,21 @@ the entries said, and nobody else can any more.
 A certificate proves what the log states, and when; not that no copy exists elsewhere.
 """
 
-import base64
-import binascii
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
 from datetime import datetime
-from hashlib import sha256
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ledger import checkpoint as checkpoints
-from ledger import leaf as leaves
-from ledger import merkle, note
-from ledger.errors import LedgerError
+from ledger import note, signed_json
+from ledger.errors import InvalidDocument, LedgerError
+from ledger.finding import Finding, bad, doubtful, good
+from ledger.shown import FIELDS, Shown, open_entry
+from ledger.signed_json import is_text
 from retention.errors import CertificateBroken
 
 TYPE: Final = "consonant/erasure-certificate/v0"
@@ -37,8 +34,6 @@ MAX_ITEMS: Final = 100_000
 MAX_FINDINGS: Final = 100
 MAX_DEPTH: Final = 10
 
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|[\[{\]}]', re.DOTALL)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BODY: Final = {
     "type", "issuer", "log", "erasure", "scope", "requested_at", "completed_at", "keys_destroyed_at",
@@ -47,7 +42,7 @@ _BODY: Final = {
 _TIMES: Final = ("requested_at", "completed_at", "keys_destroyed_at", "issued_at")
 _ARTIFACT: Final = {"artifact", "kind", "custody", "gone", "recorded_at", "gone_at", "entries"}
 _KEPT: Final = {"what", "ground", "until"}
-_ENTRY: Final = {"ref", "index", "leaf", "payload_salt", "payload", "proof"}
+_ENTRY: Final = FIELDS
 _RECORDED: Final = {"artifact.recorded", "use.late", "use.unpermitted"}
 _WAYS: Final = {
     "key_destroyed": ("vault", ["artifact.key_destroyed", "artifact.erased"]),
@@ -56,27 +51,6 @@ _WAYS: Final = {
     "unconfirmed": ("app", ["artifact.erase_requested"]),
 }
 """How a thing went -> in whose custody it was, and the entries that must say so in this order; the last of the first kind dates it."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of a verification."""
-
-    level: Literal["ok", "warning", "error"]
-    what: str
-    message: str
-
-    def __str__(self) -> str:
-        """Return the finding as one line."""
-        return f"{self.level}: {self.what}: {self.message}"
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """An entry that has been found in the log, with its payload."""
-
-    leaf: leaves.Leaf
-    payload: Mapping[str, Any]
 
 
 def issuer_of(origin: str) -> str:
@@ -90,7 +64,7 @@ def sign(body: Mapping[str, Any], *, signer: note.Signer) -> bytes:
     Raises:
         CertificateBroken: It would not be read back.
     """
-    signature = note.sign(_signed_text(body), [signer])
+    signature = signed_json.sign(body, kind=TYPE, identity=body["erasure"], signer=signer)
     data = json.dumps({"certificate": body, "signature": signature}, indent=1, ensure_ascii=False).encode() + b"\n"
     parse(data)
     return data
@@ -102,28 +76,16 @@ def parse(data: bytes) -> tuple[dict[str, Any], str]:
     Raises:
         CertificateBroken: It is no certificate.
     """
-    if len(data) > MAX_BYTES:
-        raise CertificateBroken(f"it has more than {MAX_BYTES} bytes")
-    _check_depth(data)
     try:
-        whole = json.loads(data.decode(), object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        raise CertificateBroken("it is not JSON, or names something twice") from None
+        whole = signed_json.read(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+    except InvalidDocument as error:
+        raise CertificateBroken(error.detail) from None
     _shape(whole, {"certificate", "signature"}, "the file")
-    if not isinstance(whole["signature"], str) or not _is_text(whole["signature"]):
+    if not is_text(whole["signature"]):
         raise CertificateBroken("the signature is no text")
     body: dict[str, Any] = whole["certificate"]
     _check_body(body)
     return body, whole["signature"]
-
-
-def _check_depth(data: bytes) -> None:
-    """Refuse deep nesting before it is parsed: the parser recurses in C, and where a library has raised Python's limit it would crash."""
-    depth = 0
-    for token in _TOKEN.finditer(data):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
-        if depth > MAX_DEPTH:
-            raise CertificateBroken("it is nested too deeply")
 
 
 def _check_body(body: Any) -> None:
@@ -172,8 +134,8 @@ def verify(data: bytes, *, issuer: note.Verifier, log: note.Verifier) -> list[Fi
         f"{body['unrecoverable_from_backups_by']}"
     )
     told = f"{len(waiting)} artifacts of which no app has said that they are gone, {min(waiting, default='')} first"
-    warnings = [Finding("warning", "artifact.unconfirmed", told)] if waiting else []
-    return [*warnings, Finding("ok", "certificate.verified", sentence)]
+    warnings = [doubtful("artifact.unconfirmed", told)] if waiting else []
+    return [*warnings, good("certificate.verified", sentence)]
 
 
 def _verify(body: dict[str, Any], signature: str, issuer: note.Verifier, log: note.Verifier) -> Iterator[Finding]:
@@ -193,9 +155,9 @@ def _verify(body: dict[str, Any], signature: str, issuer: note.Verifier, log: no
     if head.origin != body["log"]:
         yield _error("checkpoint.other_log", f"it is of {head.origin}")
         return
-    entries: dict[str, _Entry] = {}
+    entries: dict[str, Shown] = {}
     for said in body["entries"]:
-        opened = _open_entry(said, head)
+        opened = open_entry(said, head)
         if isinstance(opened, Finding):
             yield opened
         elif said["ref"] in entries:
@@ -210,12 +172,11 @@ def _verify(body: dict[str, Any], signature: str, issuer: note.Verifier, log: no
 
 def _verify_signature(body: dict[str, Any], signature: str, issuer: note.Verifier) -> Iterator[Finding]:
     try:
-        opened = note.open(signature, [issuer])
+        signed_json.check(signature, body, kind=TYPE, identity=body["erasure"], verifiers=[issuer])
+    except InvalidDocument:
+        yield _error("signature.other_text", "the certificate is not the one that was signed")
     except LedgerError as error:
         yield _error("signature.broken", str(error))
-        return
-    if opened.text != _signed_text(body):
-        yield _error("signature.other_text", "the certificate is not the one that was signed")
 
 
 def _verify_times(body: dict[str, Any]) -> Iterator[Finding]:
@@ -232,29 +193,7 @@ def _verify_times(body: dict[str, Any]) -> Iterator[Finding]:
             yield _error("certificate.times", "a time is none")
 
 
-def _open_entry(said: Mapping[str, Any], head: checkpoints.Checkpoint) -> _Entry | Finding:
-    ref = said["ref"]
-    try:
-        data = said["leaf"].encode()
-        leaf = leaves.decode(data)
-        proof = [base64.b64decode(each, validate=True) for each in said["proof"]]
-        merkle.verify_inclusion(
-            leaf_hash=merkle.leaf_hash(data), index=said["index"], size=head.size, proof=proof, root=head.root
-        )
-        salt = bytes.fromhex(said["payload_salt"])
-        opens = leaves.commit("payload", salt, said["payload"].encode()) == leaf.payload
-        _check_depth(said["payload"].encode())
-        payload = json.loads(said["payload"])
-    except (LedgerError, CertificateBroken, ValueError, binascii.Error, RecursionError):
-        return _error("entry.not_in_log", f"{ref}: its leaf, its way up or its payload does not fit the checkpoint")
-    if (leaf.log, leaf.index, str(leaf.ref)) != (head.origin, said["index"], ref):
-        return _error("entry.elsewhere", f"{ref}: the leaf is another entry")
-    if not opens or not isinstance(payload, dict):
-        return _error("entry.payload", f"{ref}: the payload is not what was entered")
-    return _Entry(leaf, payload)
-
-
-def _verify_artifacts(body: dict[str, Any], entries: Mapping[str, _Entry]) -> Iterator[Finding]:
+def _verify_artifacts(body: dict[str, Any], entries: Mapping[str, Shown]) -> Iterator[Finding]:
     if len({each["artifact"] for each in body["artifacts"]}) != len(body["artifacts"]):
         yield _error("artifact.twice", "an artifact stands there twice")
     used = Counter(ref for each in body["artifacts"] for ref in each["entries"])
@@ -265,7 +204,7 @@ def _verify_artifacts(body: dict[str, Any], entries: Mapping[str, _Entry]) -> It
         yield from _verify_artifact(each, {ref: entries[ref] for ref in each["entries"] if ref in entries})
 
 
-def _verify_artifact(said: Mapping[str, Any], entries: Mapping[str, _Entry]) -> Iterator[Finding]:
+def _verify_artifact(said: Mapping[str, Any], entries: Mapping[str, Shown]) -> Iterator[Finding]:
     name = said["artifact"]
     if said["gone"] not in _WAYS:
         yield _error("artifact.unproven", f"{name}: nobody knows what {said['gone'][:40]} means")
@@ -291,7 +230,7 @@ def _verify_artifact(said: Mapping[str, Any], entries: Mapping[str, _Entry]) -> 
     )
 
 
-def _verify_artifact_times(said: Mapping[str, Any], recorded: _Entry, going: list[_Entry]) -> Iterator[Finding]:
+def _verify_artifact_times(said: Mapping[str, Any], recorded: Shown, going: list[Shown]) -> Iterator[Finding]:
     name = said["artifact"]
     if said["recorded_at"] != _text(recorded.leaf.at):
         yield _error("artifact.times", f"{name}: it was not recorded then")
@@ -305,7 +244,7 @@ def _verify_artifact_times(said: Mapping[str, Any], recorded: _Entry, going: lis
         yield _error("artifact.order", f"{name}: the log tells of it in another order")
 
 
-def _verify_erasure(body: dict[str, Any], entries: Mapping[str, _Entry]) -> Iterator[Finding]:
+def _verify_erasure(body: dict[str, Any], entries: Mapping[str, Shown]) -> Iterator[Finding]:
     for kind, key in (("erasure.requested", "requested_at"), ("erasure.completed", "completed_at")):
         found = [entry for entry in entries.values() if entry.leaf.kind == kind]
         if len(found) != 1 or found[0].payload.get("erasure") != body["erasure"]:
@@ -328,13 +267,8 @@ def _verify_erasure(body: dict[str, Any], entries: Mapping[str, _Entry]) -> Iter
         yield _error("entry.stray", f"an entry {min(strange)} does not belong there")
 
 
-def _signed_text(body: Mapping[str, Any]) -> str:
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    return f"{TYPE}\n{body['erasure']}\n{base64.b64encode(sha256(canonical).digest()).decode()}\n"
-
-
 def _error(what: str, message: str) -> Finding:
-    return Finding("error", what, message)
+    return bad(what, None, message)
 
 
 def _text(at: datetime) -> str:
@@ -349,50 +283,26 @@ def _time(said: str) -> datetime | None:
         return None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError
-    return made
-
-
-def _refuse(_said: str) -> Any:
-    raise ValueError
-
-
-def _shape(value: Any, keys: set[str], what: str) -> None:
+def _shape(value: Any, keys: AbstractSet[str], what: str) -> None:
     if not isinstance(value, dict) or value.keys() != keys:
         raise CertificateBroken(f"{what} does not have the fields that it must have")
 
 
-def _strings(value: Mapping[str, Any], keys: set[str], what: str) -> None:
-    if not all(isinstance(value[key], str) and _is_text(value[key]) for key in keys):
+def _strings(value: Mapping[str, Any], keys: AbstractSet[str], what: str) -> None:
+    if not all(is_text(value[key]) for key in keys):
         raise CertificateBroken(f"{what} has a field that is no text")
 
 
 def _list_of_strings(value: Any) -> None:
-    if (
-        not isinstance(value, list)
-        or len(value) > MAX_ITEMS
-        or not all(isinstance(each, str) and _is_text(each) for each in value)
-    ):
+    if not isinstance(value, list) or len(value) > MAX_ITEMS or not all(is_text(each) for each in value):
         raise CertificateBroken("a list of texts is none")
 
 
 def _string_or_null(value: Any) -> None:
-    if value is not None and not (isinstance(value, str) and _is_text(value)):
+    if value is not None and not is_text(value):
         raise CertificateBroken("a text is none")
 
 
 def _id(value: str) -> None:
     if not _UUID.fullmatch(value):
         raise CertificateBroken("an id is none")
-
-
-def _is_text(value: str) -> bool:
-    """Say whether it can be encoded and shown: JSON lets half characters through, and a terminal obeys some."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return not _CONTROL.search(value)

@@ -3,7 +3,6 @@
 The functions are steps of `retention.pursue`, which says what a crash between them leaves.
 """
 
-import base64
 import json
 import uuid
 from collections.abc import Callable, Sequence
@@ -18,13 +17,12 @@ from consent.release import forget, is_last
 from keyring.errors import KeyGone
 from keyring.keys import store
 from keyring.seal import seal, unseal
-from ledger import checkpoint, reserve, tiles
-from ledger.files import read
-from ledger.merkle import prove_inclusion
-from ledger.models import Entry, Log, Opening
+from ledger import reserve
+from ledger.models import Log, Opening
 from ledger.note import Verifier
+from ledger.show import show
 from ledger.signing import certifier_of
-from retention import certificate
+from retention import certificate, evidence
 from retention.erasure_machine import State
 from retention.errors import CertificateBroken, CertificateGone
 from retention.models import Artifact, Custody, Erasure
@@ -128,6 +126,7 @@ def shred(*, erasure_id: uuid.UUID, clock: Callable[[], datetime]) -> None:
             return  # another worker has done it
         Opening.objects.filter(holder__in=names).delete()
         reserve.forget(holders=names)
+        evidence.keep(bindings=bindings, user=subject.user, until=now + EVIDENCE_KEPT)
         stranger = forget(
             subject=subject, bindings=bindings, evidence_until=now + EVIDENCE_KEPT if last else None, now=now
         )
@@ -172,18 +171,9 @@ def _body(erasure: Erasure, draft: dict[str, Any], *, now: datetime) -> dict[str
     """Return the certificate, or None while an entry has no place under a published checkpoint."""
     origin = erasure.subject.tenant.origin
     openings = draft["openings"]
-    entries = list(Entry.objects.select_related("log").filter(ref__in=openings).order_by("index"))
+    entries, signed = show(origin=origin, openings=openings)
     if len(entries) != len(openings):
         return None
-    try:
-        signed = read(origin, "checkpoint")
-    except FileNotFoundError:
-        return None
-    # One read: a checkpoint published between two would give hashes for another size.
-    head = checkpoint.open(signed, [Verifier.from_vkey(entries[0].log.vkey)])
-    if head.size <= entries[-1].index:
-        return None
-    reader = tiles.TileReader(lambda path: read(origin, path), head.size)
     destroyed = erasure.keys_destroyed_at or now
     evidence_until = erasure.subject.evidence_until
     return {
@@ -205,21 +195,8 @@ def _body(erasure: Erasure, draft: dict[str, Any], *, now: datetime) -> dict[str
                 "until": _time(evidence_until),
             }
         ],
-        "entries": [
-            {
-                "ref": str(entry.ref),
-                "index": entry.index,
-                "leaf": bytes(entry.leaf).decode(),
-                "payload_salt": openings[str(entry.ref)][0],
-                "payload": openings[str(entry.ref)][1],
-                "proof": [
-                    base64.b64encode(node).decode()
-                    for node in prove_inclusion(index=entry.index, size=head.size, reader=reader)
-                ],
-            }
-            for entry in entries
-        ],
-        "checkpoint": signed.decode(),
+        "entries": entries,
+        "checkpoint": signed,
     }
 
 
@@ -251,6 +228,7 @@ def drop_evidence(*, now: datetime) -> None:
         with transaction.atomic():
             Opening.objects.filter(holder=subject.evidence_name).delete()
             Subject.objects.filter(id=subject.id).update(evidence_until=None)
+    evidence.drop(now=now)
 
 
 def _time(at: datetime | None) -> str | None:

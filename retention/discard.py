@@ -10,20 +10,25 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import App, User
+from consent import act_for
 from consent.enter import enter_for_grant
+from consent.models import Delegation
 from hooks.wake import wake
 from retention.errors import ArtifactUnknown
 from retention.models import Artifact
 
 
-def by_subject(*, user: User, artifact_id: uuid.UUID, now: datetime) -> Artifact:
-    """Let go of something made of the person's own voice.
+def by_subject(*, user: User, artifact_id: uuid.UUID, now: datetime, by: Delegation | None = None) -> Artifact:
+    """Let go of something made of the person's own voice. `by`: who acts for the person.
 
     Raises:
         ArtifactUnknown: There is nothing of theirs by this id.
+        consent.errors.DelegationUnknown: Who acts for the person may not.
     """
-    artifact = Artifact.objects.filter(id=artifact_id, subject__user=user).first()
-    return _discard(artifact, actor="subject", now=now)
+    with transaction.atomic():
+        actor = act_for.actor(user=user, by=by, now=now)
+        artifact = Artifact.objects.filter(id=artifact_id, subject__user=user).first()
+        return _discard(artifact, actor=actor, now=now)
 
 
 def by_app(*, app: App, artifact_id: uuid.UUID, now: datetime) -> Artifact:

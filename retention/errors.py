@@ -28,6 +28,15 @@ class AudioRefused(RetentionError):
         self.sentence = sentence
 
 
+class PortraitRefused(RetentionError):
+    """The picture is not what may be taken."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+
+
 class MarkRefused(RetentionError):
     """The evidence that a synthesis is marked as AI-made is missing or not whole."""
 
@@ -78,3 +87,11 @@ class CertificateGone(RetentionError):
 
 class CertificateBroken(RetentionError):
     """The file is no erasure certificate."""
+
+
+class ClipUnreadable(RetentionError):
+    """It takes too much to read this file."""
+
+
+class ClipBusy(RetentionError):
+    """Other files are being read: ask again in a moment."""

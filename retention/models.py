@@ -1,11 +1,12 @@
 """Policies, artifacts and erasures. Rows change only through the verbs of this app; a destroyed artifact's row says when, and holds nothing of it."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from accounts.models import App, User
-from consent.models import Binding, Grant, Purpose, Session, Subject
+from consent.models import Binding, Grant, Purpose, Session, Subject, voices
 from retention import erasure_machine
 from retention.policy import Rule
 
@@ -26,10 +27,19 @@ class Custody(models.TextChoices):
     NONE = "none", _("nobody: never stored")
 
 
+class Medium(models.TextChoices):
+    """What a thing shows of a person."""
+
+    PORTRAIT = "portrait", _("portrait")
+    VOICE = "voice", _("voice")
+
+
 class Policy(models.Model):
     """How long a kind of artifact in somebody's custody may live, and what its audio may be; for one app or all, one purpose or all."""
 
     kind = models.CharField(max_length=12, choices=Kind)
+    medium = models.CharField(max_length=10, choices=Medium, blank=True)
+    """Of what shows this; empty: whatever it shows."""
     custody = models.CharField(max_length=5, choices=Custody)
     purpose = models.ForeignKey(Purpose, on_delete=models.PROTECT, null=True, blank=True)
     app = models.ForeignKey(App, on_delete=models.PROTECT, null=True, blank=True)
@@ -43,12 +53,14 @@ class Policy(models.Model):
         verbose_name_plural = _("retention policies")
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "custody", "purpose", "app"], nulls_distinct=False, name="retention_policy_once"
+                fields=["kind", "medium", "custody", "purpose", "app"],
+                nulls_distinct=False,
+                name="retention_policy_once",
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.custody} {self.ttl}"
+        return " ".join(filter(None, (self.kind, self.medium, self.custody, str(self.ttl))))
 
     def rule(self) -> Rule:
         """Return the row as a value."""
@@ -75,6 +87,8 @@ class Artifact(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=12, choices=Kind)
+    media = ArrayField(models.CharField(max_length=10, choices=Medium), default=voices)
+    """What it shows of the person: that of everything it was made of, to the first source."""
     custody = models.CharField(max_length=5, choices=Custody)
     state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
     standing = models.CharField(max_length=12, choices=Standing, default=Standing.PERMITTED)

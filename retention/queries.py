@@ -5,14 +5,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
+from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet
 
 from accounts.models import App, User
 from consent.machine import ERASING
+from consent.models import Delegation, Statement
 from hooks.queries import deliveries_of
-from retention.models import Artifact, Custody, Erasure, Kind, Policy
-from retention.policy import Rule
+from retention.lineage import Source
+from retention.models import Artifact, Custody, Erasure, Policy
+from vault.blobs import Kind as Stored
 
+_NAMES = [field.attname for field in Policy._meta.concrete_fields]  # noqa: SLF001
 _GONE = Q(state=Artifact.State.ERASED)
 
 
@@ -36,12 +41,43 @@ def unfinished() -> QuerySet[Artifact]:
     ).order_by("?")
 
 
-def rules_for(*, kind: Kind, custody: Custody, purpose: str, app: uuid.UUID) -> list[Rule]:
-    """Return the policies that apply."""
-    policies = Policy.objects.filter(
-        Q(app=app) | Q(app=None), Q(purpose=purpose) | Q(purpose=None), kind=kind, custody=custody
+_POLICIES = f"SELECT {', '.join(_NAMES)} FROM retention_policy WHERE kind = ANY(%s) AND (app_id IS NULL OR app_id = %s)"  # noqa: S608
+
+
+def policies_of(*, app: App, kinds: Collection[str]) -> list[Policy]:
+    """Return the policies about such things that can apply to the app: asked for each record, so in a statement that is planned once."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        rows = cursor.execute(_POLICIES, [[str(kind) for kind in kinds], app.id]).fetchall()
+    return [Policy.from_db(connection.alias, _NAMES, row) for row in rows]
+
+
+def sources(*, app: App, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Source]:
+    """Return those of the app's artifacts as what something can be made from."""
+    if not ids:
+        return {}
+    rows = Artifact.objects.filter(id__in=ids, app=app).values_list(
+        "id",
+        "subject_id",
+        "session_id",
+        "media",
+        "standing",
+        "grant__purpose__strength",
+        "grant__state",
+        "grant__binding__closed_at",
     )
-    return [policy.rule() for policy in policies]
+    return {
+        row[0]: Source(
+            id=row[0],
+            subject=row[1],
+            session=row[2],
+            media=frozenset(row[3]),
+            strength=row[5],
+            permitted=row[4] != Artifact.Standing.UNPERMITTED,
+            taken_back=row[6] in ERASING or row[7] is not None,
+        )
+        for row in rows
+    }
 
 
 def artifacts_of(*, user: User) -> QuerySet[Artifact]:
@@ -54,9 +90,16 @@ def artifacts_of(*, user: User) -> QuerySet[Artifact]:
     )
 
 
-def known(*, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Return which of the ids are artifacts whose bytes may be there."""
-    return set(Artifact.objects.filter(id__in=ids).exclude(_GONE).values_list("id", flat=True))
+def known(*, ids: Collection[uuid.UUID], kind: Stored = Stored.ARTIFACT) -> set[uuid.UUID]:
+    """Return of which of the ids a row says that their bytes may be there."""
+    match kind:
+        case Stored.ARTIFACT:
+            return set(Artifact.objects.filter(id__in=ids).exclude(_GONE).values_list("id", flat=True))
+        case Stored.DOCUMENT:
+            return set(Delegation.objects.filter(id__in=ids).exclude(document_type="").values_list("id", flat=True))
+        case Stored.STATEMENT:
+            spoken = Statement.objects.filter(recording__in=ids).values_list("recording", flat=True)
+            return {recording for recording in spoken if recording}
 
 
 def scope_of(erasure: Erasure) -> QuerySet[Artifact]:

@@ -12,8 +12,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import App, User
+from consent import act_for
 from consent.enter import enter
-from consent.models import Binding, Subject
+from consent.models import Binding, Delegation, Subject
 from consent.release import release
 from hooks.wake import wake
 from keyring.keys import reference_key
@@ -25,11 +26,12 @@ DUE_WITHIN = timedelta(days=30)
 """GDPR 12(3): one month; openings die at the latest then, acknowledged or not."""
 
 
-def by_subject(*, user: User, app_id: uuid.UUID | None, now: datetime) -> list[Erasure]:
-    """Erase what one app has of the person, or everything; return one request for each tenant's log.
+def by_subject(*, user: User, app_id: uuid.UUID | None, now: datetime, by: Delegation | None = None) -> list[Erasure]:
+    """Erase what one app has of the person, or everything; return one request for each tenant's log. `by`: who acts for the person.
 
     Raises:
         NothingToErase: No app is tied to the person, or not this one.
+        consent.errors.DelegationUnknown: Who acts for the person may not.
     """
     app = App.objects.filter(id=app_id).first() if app_id else None
     if app_id and app is None:
@@ -39,7 +41,9 @@ def by_subject(*, user: User, app_id: uuid.UUID | None, now: datetime) -> list[E
         subjects = subjects.filter(tenant=app.tenant_id)
     erasures = []
     for subject in subjects.order_by("id"):
-        made = _request(subject=subject, app=app, reference=None, actor="subject", now=now)
+        with transaction.atomic():
+            actor = act_for.actor(user=user, by=by, now=now)
+            made = _request(subject=subject, app=app, reference=None, actor=actor, now=now)
         if made:
             erasures.append(made)
     if not erasures:

@@ -2,7 +2,8 @@
 
 `sweep` claims what is due in batches with SKIP LOCKED, so that workers share a long queue, then finishes what a crash or a fault left.
 What one act made of several voices goes together. What an app holds it is asked to destroy; what was never stored is over.
-`sweep_orphans` destroys keys and bytes that no artifact names: what an upload leaves that died before its commit.
+`sweep_orphans` destroys keys and bytes that no row names: what an upload leaves that died before its commit, and what of evidence a crash
+left when its row had let go of it.
 """
 
 import uuid
@@ -20,6 +21,7 @@ from retention import queries
 from retention.ask_holder import ask_holder
 from retention.erase import bring_along, carry_out, lapse
 from retention.models import Artifact, Custody
+from vault.blobs import Kind
 
 log = structlog.get_logger(__name__)
 BATCH = 500
@@ -48,23 +50,27 @@ def sweep(*, clock: Callable[[], datetime]) -> int:
 
 
 def sweep_orphans(*, now: datetime) -> int:
-    """Destroy keys and bytes without an artifact that are older than the grace an upload has; return how many.
+    """Destroy keys and bytes without a row that are older than the grace an upload has; return how many.
 
     Raises:
         ledger.errors.Behind: The database is older than what was published: its missing rows prove nothing.
     """
     refuse_if_any_is_behind()
-    found = 0
-    for names in store().older_than(
-        now - timedelta(seconds=settings.ORPHAN_GRACE_SECONDS), prefix=vault.blobs.KEY_PREFIX
-    ):
-        ids = {uuid.UUID(name.removeprefix(vault.blobs.KEY_PREFIX)) for name in names}
-        orphans = ids - queries.known(ids=ids)
-        vault.blobs.delete(blobs=orphans)  # before the key, by which alone an orphan is found again
-        vault.blobs.shred(blobs=orphans)
-        found += len(orphans)
+    before = now - timedelta(seconds=settings.ORPHAN_GRACE_SECONDS)
+    found = sum(_orphans(kind, before=before) for kind in Kind)
     if found:
         log.warning("orphans_destroyed", count=found)
+    return found
+
+
+def _orphans(kind: Kind, *, before: datetime) -> int:
+    found = 0
+    for names in store().older_than(before, prefix=kind.prefix):
+        ids = {uuid.UUID(name.removeprefix(kind.prefix)) for name in names}
+        orphans = ids - queries.known(ids=ids, kind=kind)
+        vault.blobs.delete(blobs=orphans)  # before the key, by which alone an orphan is found again
+        vault.blobs.shred(blobs=orphans, kind=kind)
+        found += len(orphans)
     return found
 
 

@@ -1,9 +1,17 @@
 from django.urls import path
 
-from retention import api
+from retention import api, api_batch, api_sessions, api_statements
 
 app_name = "retention"
 urlpatterns = [
+    path("api/v1/sessions", api_sessions.Sessions.as_view(), name="sessions"),
+    path("api/v1/records:batch", api_batch.Records.as_view(), name="batch"),
+    path("api/v1/grants/<uuid:grant_id>/statements", api_statements.Statements.as_view(), name="statements"),
+    path(
+        "api/v1/grants/<uuid:grant_id>/statements/<uuid:statement_id>/recording",
+        api_statements.Recording.as_view(),
+        name="recording",
+    ),
     path("api/v1/uploads", api.Uploads.as_view(), name="uploads"),
     path("api/v1/embeddings", api.Embeddings.as_view(), name="embeddings"),
     path("api/v1/syntheses", api.Syntheses.as_view(), name="syntheses"),

@@ -1,6 +1,7 @@
 """What all tests share: an app that can call, people, a clock, and a database for tests that commit."""
 
 import io
+import logging.config
 import os
 import uuid
 from datetime import timedelta
@@ -9,6 +10,7 @@ import hypothesis
 import numpy as np
 import pytest
 import soundfile
+from django.conf import settings as project
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -16,6 +18,7 @@ from django.test.utils import setup_databases, teardown_databases
 from django.utils import timezone
 
 from tests.factories import SECRET, AppFactory, TenantFactory, UserFactory
+from tests.traces import traces
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -36,6 +39,18 @@ def pytest_runtest_makereport(item, call):
 def _assembled():
     """What `make run` does before the first request: static files in their place."""
     call_command("collectstatic", interactive=False, verbosity=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def suite_log(tmp_path_factory):
+    """All that these tests log, as the service writes it. In the end nobody may stand in it."""
+    path, logs = tmp_path_factory.mktemp("logs") / "suite.log", project.LOGGING
+    logs["handlers"]["stderr"]["level"] = logs["root"]["level"]
+    logs["handlers"]["suite"] = {"class": "logging.FileHandler", "filename": str(path), "formatter": "json"}
+    logs["root"] = {"handlers": ["stderr", "suite"], "level": "INFO"}
+    logging.config.dictConfig(logs)  # as Django does for each server that a test starts
+    yield path
+    assert traces(path.read_text(encoding="utf-8")) == []
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,11 @@
 """Factories: what the verbs of registration make, quickly. Names say what a row is, and are nobody's."""
 
+from types import SimpleNamespace
+
 import factory
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.utils import timezone
 
 from accounts.models import App, Tenant, User
@@ -20,6 +24,7 @@ class UserFactory(factory.django.DjangoModelFactory):
 
     email = factory.Sequence(lambda n: f"speaker-{n}@test.localhost")
     password = factory.django.Password(PASSWORD)
+    is_adult = True
 
     @factory.post_generation
     def address(self, create, _extracted, **_kwargs):
@@ -35,6 +40,15 @@ class OfficerFactory(UserFactory):
     is_superuser = True
 
 
+def sign_in(client, person):
+    """Sign somebody in with a second factor, which they have enrolled then."""
+    client.force_login(person)
+    authenticator = person.authenticator_set.first() or TOTP.activate(person, generate_totp_secret()).instance
+    browser = SimpleNamespace(session=client.session)
+    record_authentication(browser, person, "mfa", id=authenticator.pk, type=authenticator.type)
+    browser.session.save()
+
+
 class TenantFactory(factory.Factory):
     """A tenant with its log and keys."""
 
@@ -43,6 +57,9 @@ class TenantFactory(factory.Factory):
 
     slug = factory.Sequence(lambda n: f"tenant-{n}")
     name = factory.Sequence(lambda n: f"Tenant {n}")
+    address = "1 Test Street, Testing"
+    contact = factory.LazyAttribute(lambda tenant: f"privacy@{tenant.slug}.test.localhost")
+    country = "DE"
 
     @classmethod
     def _create(cls, _model, *_args, **fields):

@@ -17,6 +17,7 @@ _stack.callback(shutil.rmtree, _var, ignore_errors=True)
 os.environ["CONSONANT_VAR"] = str(_var)
 os.environ["CONSONANT_MODE"] = "local"
 os.environ.setdefault("CONSONANT_LOG_LEVEL", "WARNING")
+os.environ.setdefault("CONSONANT_CACHE_URL", "memory://")  # two processes that test share no count of tries
 _wanted = {"postgres": "DATABASE_URL" not in os.environ, "redis": "CELERY_BROKER_URL" not in os.environ}
 if any(_wanted.values()):
     _database_url, _broker_url = _stack.enter_context(serve(_var, durable=False, **_wanted))

@@ -9,6 +9,7 @@ import io
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 
 from django.core.files.base import File
 from django.core.files.storage import Storage, storages
@@ -18,16 +19,29 @@ from keyring.keys import store
 from keyring.seal import seal, unseal
 from vault.errors import BlobGone
 
-KEY_PREFIX = "artifact:"
+
+class Kind(StrEnum):
+    """What the bytes are for, by which their key's name begins. An id is used once, whatever the kind."""
+
+    ARTIFACT = "artifact"
+    DOCUMENT = "document"
+    """Evidence that somebody may act for a person."""
+    STATEMENT = "statement"
+    """A consent that was spoken."""
+
+    @property
+    def prefix(self) -> str:
+        """How the keys' names begin."""
+        return f"{self}:"
 
 
-def put(*, blob: uuid.UUID, data: bytes, now: datetime) -> None:
+def put(*, blob: uuid.UUID, data: bytes, now: datetime, kind: Kind = Kind.ARTIFACT) -> None:
     """Seal `data` under a new key and store it, durable on return."""
-    key = store().make(_key(blob), now=now)
+    key = store().make(_key(blob, kind), now=now)
     _storage().save(_path(blob), File(io.BytesIO(seal(key, data, context=blob.bytes))))
 
 
-def read(*, blob: uuid.UUID) -> bytes:
+def read(*, blob: uuid.UUID, kind: Kind = Kind.ARTIFACT) -> bytes:
     """Return the plain bytes.
 
     Raises:
@@ -35,16 +49,16 @@ def read(*, blob: uuid.UUID) -> bytes:
         keyring.errors.SealBroken: The bytes were changed.
     """
     try:
-        key = store().get(_key(blob))
+        key = store().get(_key(blob, kind))
         with _storage().open(_path(blob)) as file:
             return unseal(key, file.read(), context=blob.bytes)
     except (KeyGone, FileNotFoundError):
         raise BlobGone from None
 
 
-def shred(*, blobs: Iterable[uuid.UUID]) -> None:
+def shred(*, blobs: Iterable[uuid.UUID], kind: Kind = Kind.ARTIFACT) -> None:
     """Destroy the keys, synced."""
-    store().destroy(_key(blob) for blob in blobs)
+    store().destroy(_key(blob, kind) for blob in blobs)
 
 
 def delete(*, blobs: Iterable[uuid.UUID]) -> None:
@@ -53,22 +67,22 @@ def delete(*, blobs: Iterable[uuid.UUID]) -> None:
         _storage().delete(_path(blob))
 
 
-def left(*, blobs: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+def left(*, blobs: Iterable[uuid.UUID], kind: Kind = Kind.ARTIFACT) -> set[uuid.UUID]:
     """Return which of the blobs still have a key or bytes."""
-    return {blob for blob in blobs if store().has(_key(blob)) or _storage().exists(_path(blob))}
+    return {blob for blob in blobs if store().has(_key(blob, kind)) or _storage().exists(_path(blob))}
 
 
-def alive(*, blobs: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+def alive(*, blobs: Iterable[uuid.UUID], kind: Kind = Kind.ARTIFACT) -> set[uuid.UUID]:
     """Return which of the blobs still have their key."""
-    return {blob for blob in blobs if store().has(_key(blob))}
+    return {blob for blob in blobs if store().has(_key(blob, kind))}
 
 
 def _storage() -> Storage:
     return storages["vault"]
 
 
-def _key(blob: uuid.UUID) -> str:
-    return f"{KEY_PREFIX}{blob}"
+def _key(blob: uuid.UUID, kind: Kind) -> str:
+    return f"{kind.prefix}{blob}"
 
 
 def _path(blob: uuid.UUID) -> str:

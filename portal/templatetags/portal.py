@@ -1,9 +1,11 @@
 """The words of `portal.words`, for templates; and what every page's foot names: the public logs, and the last tour."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django import template
+from django.template.context import Context
 from django.utils.safestring import SafeString
 
 from accounts.models import App
@@ -12,6 +14,7 @@ from consent.queries import Record
 from ledger.models import Log
 from ledger.queries import logs
 from portal import words
+from portal.acting import acting
 from portal.words import entries, tour
 
 register = template.Library()
@@ -54,6 +57,12 @@ def instant(at: datetime) -> SafeString:
 
 
 @register.filter
+def leaf_time(at: datetime) -> str:
+    """Write a time as an entry's leaf does."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+@register.filter
 def seconds(milliseconds: float, places: int = 1) -> str:
     """Say milliseconds as seconds."""
     return words.seconds(milliseconds, places=places)
@@ -87,3 +96,12 @@ def public_logs() -> list[Log]:
 def tour_is_taken() -> bool:
     """Say whether there is a tour to look at."""
     return tour.is_taken()
+
+
+@register.inclusion_tag("portal/acting_banner.html", takes_context=True)
+def acting_banner(context: Context) -> dict[str, Any]:
+    """Say for whom the person acts, if they act for somebody."""
+    request = context.get("request")
+    if request is None or not hasattr(request, "session") or not hasattr(request, "user"):
+        return {"by": None}  # a page of trouble may know none of them
+    return {"by": acting(request)}

@@ -20,6 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
+from portal.acting import person
 from portal.views.now import shown
 
 STREAMS = 4
@@ -34,11 +35,12 @@ _room = threading.BoundedSemaphore(STREAMS)
 @require_GET
 def events(request: HttpRequest) -> HttpResponseBase:
     """Stream, from what the page shows on (`?shown=`, or the last event that the browser heard); 204 where there is no room, or nobody."""
-    if not isinstance(request.user, User) or not _room.acquire(blocking=False):
+    who = person(request).user if isinstance(request.user, User) else None
+    if who is None or not _room.acquire(blocking=False):
         return HttpResponse(status=204)
     return StreamingHttpResponse(
         _Stream(
-            user=request.user,
+            user=who,
             sign_in=request.session.session_key,
             seen=request.headers.get("Last-Event-ID") or request.GET.get("shown"),
             peer=request.META.get("gunicorn.socket"),

@@ -21,11 +21,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 import consent.withdraw
 from accounts.models import User
-from consent.machine import WITHDRAWABLE
+from consent.machine import LIVING, State
 from consent.queries import grants_of, live_sessions_of
+from portal.acting import Person, person
 from portal.views import SignedIn
 
 _RECENT = 3
+_RESTING = (State.PAUSED, State.STALE)
 
 
 @never_cache
@@ -34,7 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Say who uses the person's voice now; to a stranger, say what this is."""
     if not isinstance(request.user, User):
         return render(request, "portal/welcome.html")
-    context = _context(request, user=request.user, now=timezone.now())
+    context = _context(request, who=person(request), now=timezone.now())
     return render(request, "portal/now.html", {**context, "stopped": request.session.pop("stopped", None)})
 
 
@@ -44,10 +46,10 @@ def card(request: HttpRequest) -> HttpResponse:
     """Return the part of the page that changes, or 204 if it is what `?shown=` says; 403 to who has signed out."""
     if not isinstance(request.user, User):
         return HttpResponse(status=403)
-    now = timezone.now()
-    if request.GET.get("shown") == shown(user=request.user, sign_in=request.session.session_key, now=now):
+    who, now = person(request), timezone.now()
+    if request.GET.get("shown") == shown(user=who.user, sign_in=request.session.session_key, now=now):
         return HttpResponse(status=204)
-    return render(request, "portal/now_card.html", _context(request, user=request.user, now=now))
+    return render(request, "portal/now_card.html", _context(request, who=who, now=now))
 
 
 @never_cache
@@ -56,7 +58,8 @@ def card(request: HttpRequest) -> HttpResponse:
 def stop_all(request: SignedIn) -> HttpResponse:
     """Stop everything, and remember what was stopped and how long it took for the page that follows."""
     start = time.perf_counter()
-    stopped = consent.withdraw.stop_all(user=request.user, now=timezone.now())
+    who = person(request)
+    stopped = consent.withdraw.stop_all(user=who.user, now=timezone.now(), by=who.by)
     request.session["stopped"] = {
         "count": len(stopped),
         "apps": sorted({grant.app.name for grant in stopped}),
@@ -71,33 +74,39 @@ def shown(*, user: User, sign_in: str | None, now: datetime) -> str | None:
     Whatever changes the card changes the digest: who uses the voice, what can be stopped, where the last answers stand.
     """
     grants = grants_of(user=user)
+    living = grants.filter(state__in=LIVING, valid_until__gt=now)
     found = (
         SignIn.objects.filter(session_key=sign_in, expire_date__gt=now)
         .annotate(
             live=ArraySubquery(live_sessions_of(user=user, now=now).values("id")),
-            stoppable=ArraySubquery(grants.filter(state__in=WITHDRAWABLE, valid_until__gt=now).values("id")),
+            stoppable=ArraySubquery(living.values("id")),
+            resting=ArraySubquery(living.filter(state__in=_RESTING).values(told=JSONObject(id="id", state="state"))),
             recent=ArraySubquery(
                 grants.values(told=JSONObject(id="id", state="state", uses="uses_left", away="app__suspended_at"))[
                     :_RECENT
                 ]
             ),
         )
-        .values_list("live", "stoppable", "recent")
+        .values_list("live", "stoppable", "resting", "recent")
         .first()
     )
     return hashlib.sha256(repr(found).encode()).hexdigest() if found else None
 
 
-def _context(request: HttpRequest, *, user: User, now: datetime) -> dict[str, Any]:
+def _context(request: HttpRequest, *, who: Person, now: datetime) -> dict[str, Any]:
     # The digest first: what changes while the rest is read is told once more, not never.
-    digest = shown(user=user, sign_in=request.session.session_key, now=now)
-    sessions = list(live_sessions_of(user=user, now=now))
-    grants = grants_of(user=user)
+    digest = shown(user=who.user, sign_in=request.session.session_key, now=now)
+    sessions = list(live_sessions_of(user=who.user, now=now))
+    grants = grants_of(user=who.user)
+    living = grants.filter(state__in=LIVING, valid_until__gt=now)
+    states = list(living.values_list("state", flat=True))
     return {
         "now": now,
         "shown": digest or "",
         "sessions": sessions,
         "apps": len({session.app_id for session in sessions}),
-        "stoppable": grants.filter(state__in=WITHDRAWABLE, valid_until__gt=now).count(),
+        "stoppable": len(states),
+        "paused": states.count(State.PAUSED),
+        "stale": states.count(State.STALE),
         "grants": grants[:_RECENT],
     }

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -13,7 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from consent.errors import DelegationUnknown
 from consent.queries import records_of
+from portal.acting import person
 from portal.views import SignedIn
 from portal.words.things import lineage
 from retention import discard
@@ -29,13 +32,13 @@ THINGS_SHOWN = 50
 @require_safe
 def records(request: SignedIn) -> HttpResponse:
     """Show the entries about the person, newest first, a page at a time; on the first page also what was made of their voice."""
-    now = timezone.now()
+    now, user = timezone.now(), person(request).user
     before = _time_of(request.GET.get("before"))
-    page = records_of(user=request.user, limit=RECORDS_A_PAGE, before=before)
+    page = records_of(user=user, limit=RECORDS_A_PAGE, before=before)
     # Entries of one moment stay together on a page, so the next page begins before this one's last moment.
     last = page[-1].at if page else None
-    older = last if last and records_of(user=request.user, limit=1, before=last) else None
-    artifacts = [] if before else list(artifacts_of(user=request.user)[: THINGS_SHOWN + 1])
+    older = last if last and records_of(user=user, limit=1, before=last) else None
+    artifacts = [] if before else list(artifacts_of(user=user)[: THINGS_SHOWN + 1])
     things = lineage(artifacts[:THINGS_SHOWN], now)
     return render(
         request,
@@ -58,11 +61,13 @@ def records(request: SignedIn) -> HttpResponse:
 @require_POST
 def erase_one(request: SignedIn, artifact_id: uuid.UUID) -> HttpResponse:
     """Let one thing go, with what was made from it: no question is asked."""
-    now = timezone.now()
+    who, now = person(request), timezone.now()
     try:
-        artifact = discard.by_subject(user=request.user, artifact_id=artifact_id, now=now)
+        artifact = discard.by_subject(user=who.user, artifact_id=artifact_id, now=now, by=who.by)
     except ArtifactUnknown:
         raise Http404 from None
+    except DelegationUnknown:
+        raise PermissionDenied from None
     if artifact.expires_at == now:
         messages.success(request, _("Being erased, with all that was made from it."))
     else:

@@ -11,15 +11,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from consent.queries import Record
-from portal.words import listed, moment, operations, purpose, seconds
+from portal.words import listed, moment, operations, purpose, reason, seconds
+from portal.words.people import acted
 from portal.words.things import kind, marks
 from retention.models import Custody, Kind
 
 _REFUSALS = {
     "app_suspended": gettext_lazy("the app is suspended"),
+    "app_unapproved": gettext_lazy("the app is not approved yet"),
     "session_ended": gettext_lazy("its session had ended"),
     "operation_spent": gettext_lazy("what you allowed once had been done"),
     "operation_not_covered": gettext_lazy("you had not allowed this"),
+    "scope_not_covered": gettext_lazy("you had not allowed it with this kind of recording or picture"),
+    "combination_not_allowed": gettext_lazy("you had not allowed these two to be joined"),
+    "purpose_exceeded": gettext_lazy("it was recorded for less than this"),
+    "source_unpermitted": gettext_lazy("it would be made from something that was made without your permission"),
     "uses_exhausted": gettext_lazy("you had allowed one use, and it was over"),
     "term_over": gettext_lazy("the time you allowed was over"),
     "consent_withdrawn": gettext_lazy("your consent had been taken back"),
@@ -34,6 +40,16 @@ _CLOSINGS = {
     "consent_withdrawn": gettext_lazy("your consent was taken back"),
     "consent_expired": gettext_lazy("the time you allowed was over"),
     "consent_stale": gettext_lazy("your consent has to be confirmed again"),
+    "consent_paused": gettext_lazy("your consent was paused"),
+    "consent_exhausted": gettext_lazy("the one use you allowed is over"),
+    "consent_revoked": gettext_lazy("your consent was revoked"),
+    "consent_invalidated": gettext_lazy("your consent was found invalid"),
+    "app_suspended": gettext_lazy("the app was suspended"),
+}
+_RESTS = {
+    "records_restored": gettext_lazy("Records were restored from a backup, and something may be missing."),
+    "notice_changed": gettext_lazy("The app has changed what it says in something that matters."),
+    "majority": gettext_lazy("You are grown up, and your guardian had allowed it."),
 }
 _MADE = {
     Kind.UPLOAD: gettext_lazy("%(app)s recorded your voice"),
@@ -44,6 +60,36 @@ _THINGS = {
     Kind.UPLOAD: gettext_lazy("A recording made by %(app)s"),
     Kind.EMBEDDING: gettext_lazy("A voiceprint made by %(app)s"),
     Kind.SYNTHESIS: gettext_lazy("Speech in your voice, made by %(app)s,"),
+}
+
+_RELATIONSHIPS = {
+    "guardian": gettext_lazy("as guardian"),
+    "attorney": gettext_lazy("by power of attorney"),
+    "estate": gettext_lazy("for the estate"),
+}
+_DELEGATION_ENDS = {
+    "by_subject": gettext_lazy("you ended it"),
+    "by_delegate": gettext_lazy("who acted ended it"),
+    "by_officer": gettext_lazy("an officer ended it"),
+    "majority": gettext_lazy("you are of age"),
+    "death": gettext_lazy("a power of attorney ends with a death"),
+}
+_FIELDS = {
+    "email": gettext_lazy("your e-mail address"),
+    "born_on": gettext_lazy("your date of birth"),
+    "residence": gettext_lazy("where you live"),
+    "subjects": gettext_lazy("under which ids the logs know you"),
+    "user": gettext_lazy("which account you have"),
+    "principal": gettext_lazy("your e-mail address"),
+    "delegate": gettext_lazy("the e-mail address of who wants to act for you"),
+    "document": gettext_lazy("the document by which somebody wants to act for you"),
+}
+_LOOKS = {
+    "person_asked": gettext_lazy("you asked us"),
+    "authority": gettext_lazy("a court or an authority asked"),
+    "incident": gettext_lazy("a breach or a misuse was looked into"),
+    "delegation": gettext_lazy("to decide who may act for you"),
+    "defect": gettext_lazy("to mend a defect of the service"),
 }
 
 
@@ -63,6 +109,7 @@ def tell(record: Record) -> Told:
     words = {
         "app": record.app.name if record.app else _("An app"),
         "purpose": purpose(payload.get("purpose", "")),
+        "who": acted(record.actor),
     }
     teller = _TELLERS.get(record.kind)
     return teller(payload, words) if teller else Told(record.kind)
@@ -76,10 +123,12 @@ def _requested(payload: dict[str, Any], words: dict[str, str]) -> Told:
 
 
 def _given(payload: dict[str, Any], words: dict[str, str]) -> Told:
-    once = payload["choice"] == "once"
-    sentence = _("You allowed %(app)s once: %(purpose)s") if once else _("You allowed %(app)s: %(purpose)s")
+    if payload["choice"] == "once":
+        yours, theirs = _("You allowed %(app)s once: %(purpose)s"), _("%(who)s allowed %(app)s once: %(purpose)s")
+    else:
+        yours, theirs = _("You allowed %(app)s: %(purpose)s"), _("%(who)s allowed %(app)s: %(purpose)s")
     return Told(
-        sentence % words,
+        _by(words, yours, theirs),
         "yes",
         [
             _("It may: %(operations)s") % {"operations": listed(operations(payload["operations"]))},
@@ -88,23 +137,69 @@ def _given(payload: dict[str, Any], words: dict[str, str]) -> Told:
     )
 
 
+def _by(words: dict[str, str], yours: str, theirs: str) -> str:
+    """Say who did it: the reader, or somebody for them."""
+    return (theirs if words["who"] else yours) % words
+
+
 def _refused(_payload: dict[str, Any], words: dict[str, str]) -> Told:
-    return Told(_("You did not allow %(app)s: %(purpose)s") % words, "stopped")
+    yours, theirs = _("You did not allow %(app)s: %(purpose)s"), _("%(who)s did not allow %(app)s: %(purpose)s")
+    return Told(_by(words, yours, theirs), "stopped")
+
+
+def _deferred(_payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(_("The answer to %(app)s was put off: %(purpose)s") % words)
 
 
 def _withdrawn(payload: dict[str, Any], words: dict[str, str]) -> Told:
     if payload.get("reason") == "withdrawn_with_erasure":
         return Told(_("%(app)s had your data erased, which ended your consent: %(purpose)s") % words, "stopped")
-    return Told(_("You stopped %(app)s: %(purpose)s") % words, "stopped")
+    return Told(_by(words, _("You stopped %(app)s: %(purpose)s"), _("%(who)s stopped %(app)s: %(purpose)s")), "stopped")
 
 
-def _lapsed(_payload: dict[str, Any], words: dict[str, str]) -> Told:
+def _paused(_payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(_by(words, _("You paused %(app)s: %(purpose)s"), _("%(who)s paused %(app)s: %(purpose)s")), "stopped")
+
+
+def _resumed(_payload: dict[str, Any], words: dict[str, str]) -> Told:
+    yours, theirs = _("You allowed %(app)s again: %(purpose)s"), _("%(who)s allowed %(app)s again: %(purpose)s")
+    return Told(_by(words, yours, theirs), "yes")
+
+
+def _renewed(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    yours = _("You confirmed your consent for %(app)s: %(purpose)s")
+    theirs = _("%(who)s confirmed your consent for %(app)s: %(purpose)s")
+    version = payload.get("notice", {}).get("version")
+    read = [_("under version %(n)s of what it says") % {"n": version}] if version else []
+    return Told(_by(words, yours, theirs), "yes", read)
+
+
+def _revoked(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(
+        _("Your consent for %(app)s was revoked: %(purpose)s") % words,
+        "stopped",
+        [_("Why: %(reason)s") % {"reason": reason(payload.get("reason", ""))}],
+    )
+
+
+def _invalidated(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(
+        _("Your consent for %(app)s was found invalid: %(purpose)s") % words,
+        "stopped",
+        [_("Why: %(reason)s") % {"reason": reason(payload.get("reason", ""))}],
+    )
+
+
+def _lapsed(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    if payload.get("reason") == "not_confirmed":
+        return Told(_("Your consent for %(app)s ended, because it was not confirmed in time: %(purpose)s") % words)
     return Told(_("Your consent for %(app)s ran out: %(purpose)s") % words)
 
 
-def _stale(_payload: dict[str, Any], words: dict[str, str]) -> Told:
+def _stale(payload: dict[str, Any], words: dict[str, str]) -> Told:
     sentence = _("Your consent for %(app)s rests until you confirm it again: %(purpose)s")
-    return Told(sentence % words, "stopped", [_("Records were restored from a backup, and something may be missing.")])
+    why = _RESTS.get(payload.get("reason", ""))
+    return Told(sentence % words, "stopped", [str(why)] if why else [])
 
 
 def _exhausted(_payload: dict[str, Any], words: dict[str, str]) -> Told:
@@ -123,16 +218,16 @@ def _opened(payload: dict[str, Any], words: dict[str, str]) -> Told:
 
 
 def _closed(payload: dict[str, Any], words: dict[str, str]) -> Told:
-    reason = str(_CLOSINGS.get(payload["reason"], payload["reason"]))
-    return Told(_("%(app)s no longer uses your voice") % words, details=[_("Why: %(reason)s") % {"reason": reason}])
+    why = str(_CLOSINGS.get(payload["reason"], payload["reason"]))
+    return Told(_("%(app)s no longer uses your voice") % words, details=[_("Why: %(reason)s") % {"reason": why}])
 
 
 def _use_refused(payload: dict[str, Any], words: dict[str, str]) -> Told:
-    reason = str(_REFUSALS.get(payload["reason"], payload["reason"]))
+    why = str(_REFUSALS.get(payload["reason"], payload["reason"]))
     return Told(
         _("%(app)s tried to use your voice and was refused") % words,
         "stopped",
-        [_("Why: %(reason)s") % {"reason": reason}],
+        [_("Why: %(reason)s") % {"reason": why}],
     )
 
 
@@ -148,11 +243,11 @@ def _late(payload: dict[str, Any], words: dict[str, str]) -> Told:
 
 def _unpermitted(payload: dict[str, Any], words: dict[str, str]) -> Told:
     told = _recorded(payload, words)
-    reason = str(_REFUSALS.get(payload.get("reason", ""), payload.get("reason", "")))
+    why = str(_REFUSALS.get(payload.get("reason", ""), payload.get("reason", "")))
     return Told(
         _("Without permission: %(what)s") % {"what": told.sentence},
         "stopped",
-        [_("Why: %(reason)s") % {"reason": reason}, _("It has to be destroyed at once."), *told.details[:-1]],
+        [_("Why: %(reason)s") % {"reason": why}, _("It has to be destroyed at once."), *told.details[:-1]],
     )
 
 
@@ -262,8 +357,62 @@ def _erasure_completed(payload: dict[str, Any], _words: dict[str, str]) -> Told:
     )
 
 
-def _viewed(_payload: dict[str, Any], _words: dict[str, str]) -> Told:
-    return Told(_("A compliance officer looked at a record about you"))
+def _viewed(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    if "fields" not in payload:
+        return Told(_("A compliance officer looked at a record about you"))
+    seen = [str(_FIELDS.get(name, name)) for name in payload["fields"]]
+    why = payload.get("why", {})
+    return Told(
+        _("A compliance officer looked at: %(fields)s") % {"fields": listed(seen)},
+        details=[
+            _("What for: %(reason)s") % {"reason": str(_LOOKS.get(why.get("reason", ""), why.get("reason", "")))},
+            _("In the officer's words: %(words)s") % {"words": why.get("words", "")},
+        ],
+    )
+
+
+def _exported(_payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(_by(words, _("You took your data with you"), _("%(who)s took your data with them")))
+
+
+def _spoken(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(
+        _("You said your consent for %(app)s aloud: %(purpose)s") % words,
+        "yes",
+        [
+            _("Your words: %(phrase)s") % {"phrase": payload["phrase"]},
+            _("The recording is kept as evidence, and no app can read it."),
+        ],
+    )
+
+
+def _delegation_requested(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    if payload.get("reason") == "records_restored":
+        return Told(_("An officer decides again who may act for you: the records were brought back from a copy"))
+    sentence = _("Somebody asked to act for you: %(relationship)s")
+    return Told(sentence % _acts(payload), details=[_("An officer looks at the document.")])
+
+
+def _delegation_approved(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    until = [_until(_("until {at}"), payload, "valid_until")] if payload.get("valid_until") else []
+    return Told(_("Somebody may act for you: %(relationship)s") % _acts(payload), details=until)
+
+
+def _delegation_refused(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    return Told(_("An officer did not let somebody act for you: %(relationship)s") % _acts(payload), "stopped")
+
+
+def _delegation_ended(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    why = str(_DELEGATION_ENDS.get(payload.get("reason", ""), payload.get("reason", "")))
+    return Told(
+        _("Somebody acts for you no more: %(relationship)s") % _acts(payload),
+        details=[_("Why: %(reason)s") % {"reason": why}],
+    )
+
+
+def _acts(payload: dict[str, Any]) -> dict[str, str]:
+    code = payload.get("relationship", "")
+    return {"relationship": str(_RELATIONSHIPS.get(code, code))}
 
 
 def _until(sentence: str, payload: dict[str, Any], key: str, *, exact: bool = False) -> str:
@@ -275,6 +424,12 @@ _TELLERS: dict[str, Callable[[dict[str, Any], dict[str, str]], Told]] = {
     "consent.requested": _requested,
     "consent.given": _given,
     "consent.refused": _refused,
+    "consent.deferred": _deferred,
+    "consent.paused": _paused,
+    "consent.resumed": _resumed,
+    "consent.renewed": _renewed,
+    "consent.revoked": _revoked,
+    "consent.invalidated": _invalidated,
     "consent.withdrawn": _withdrawn,
     "consent.expired": _lapsed,
     "consent.exhausted": _exhausted,
@@ -295,4 +450,10 @@ _TELLERS: dict[str, Callable[[dict[str, Any], dict[str, str]], Told]] = {
     "erasure.escalated": _erasure_escalated,
     "erasure.completed": _erasure_completed,
     "access.viewed": _viewed,
+    "access.exported": _exported,
+    "consent.spoken": _spoken,
+    "delegation.requested": _delegation_requested,
+    "delegation.approved": _delegation_approved,
+    "delegation.refused": _delegation_refused,
+    "delegation.ended": _delegation_ended,
 }

@@ -81,6 +81,10 @@ def _received(erasure: Erasure) -> str:
     at = moment(erasure.requested_at, exact=True)
     if erasure.asked_by == "subject":
         return format_html(_("You asked for it at {at}. By law it is due by {due}."), at=at, due=moment(erasure.due_at))
+    if not erasure.asked_by.startswith("app:"):
+        return format_html(
+            _("Who acts for you asked for it at {at}. By law it is due by {due}."), at=at, due=moment(erasure.due_at)
+        )
     return format_html(
         _("The app asked for it at {at}, on your behalf. By law it is due by {due}."), at=at, due=moment(erasure.due_at)
     )

@@ -1,6 +1,6 @@
-"""Verify what a Consonant ledger has published, from files alone: no network, no server.
+"""Verify what a Consonant ledger has published, and what it signed for somebody, from files alone: no network, no server.
 
-One line a finding. Exit status: 0, everything verified; 1, something did not; 2, nothing was verified, for the command
+Only `status` may ask an address, for the keys, if one is given in the place of their file. One line a finding. Exit status: 0, everything verified; 1, something did not; 2, nothing was verified, for the command
 was not understood or a file named in it cannot be read; 130, interrupted.
 """
 
@@ -9,18 +9,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tqdm import tqdm
 
 from consonant import __version__
+from consonant.consent import jose, receipt, status_token, verify_receipt
+from consonant.consent.errors import ReceiptBroken, TokenRefused
 from consonant.ledger import checkpoint as checkpoints
 from consonant.ledger import cosignature, note, policy, proof
 from consonant.ledger.errors import LedgerError
-from consonant.ledger.finding import Finding, bad
+from consonant.ledger.finding import Finding, bad, good
 from consonant.ledger.verify import verify_checkpoint, verify_consistency, verify_inclusion, verify_log
+from consonant.retention import certificate
+from consonant.retention.errors import CertificateBroken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +39,9 @@ NOT_UNDERSTOOD: Final = 2
 INTERRUPTED: Final = 130
 _MAX_LEAF_BYTES: Final = 65_535
 _STDIN: Final = "-"
+_TOKEN: Final = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]+")
+_ADDRESS: Final = re.compile(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
+_SECONDS: Final = 10
 
 
 class _NotUnderstood(Exception):
@@ -47,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     status = VERIFIED
     try:
         with bar:
-            for finding in args.run(args, _Trust(args), bar):
+            for finding in args.run(args, args.trust(args), bar):
                 if finding.level == "error":
                     status = NOT_VERIFIED
                 tqdm.write(_line(finding, as_json=args.json))
@@ -126,6 +135,73 @@ def _log(args: argparse.Namespace, trust: _Trust, bar: tqdm) -> Iterator[Finding
     )
 
 
+def _receipt(args: argparse.Namespace, trust: _Trust, _bar: tqdm) -> Iterator[Finding]:
+    data = _bytes(args.receipt, receipt.MAX_BYTES)
+    yield from verify_receipt.verify(data, trust.verifiers)
+    try:
+        signed = receipt.parse(data)[0]["vl:checkpoint"]
+    except ReceiptBroken:
+        return
+    yield from _witnessed(signed, trust)
+
+
+def _certificate(args: argparse.Namespace, trust: _Trust, _bar: tqdm) -> Iterator[Finding]:
+    data = _bytes(args.certificate, certificate.MAX_BYTES)
+    try:
+        body = certificate.parse(data)[0]
+    except CertificateBroken as broken:
+        yield bad("certificate.broken", None, str(broken))
+        return
+    wanted = (certificate.issuer_of(body["log"]), body["log"])
+    issuer, log = (next((each for each in trust.verifiers if each.name == name), None) for name in wanted)
+    if issuer is None or log is None:
+        yield bad("certificate.key_unknown", None, f"give the keys of {wanted[1]} and of {wanted[0]}, which issued it")
+        return
+    yield from certificate.verify(data, issuer=issuer, log=log)
+    yield from _witnessed(body["checkpoint"], trust)
+
+
+def _witnessed(signed: str, trust: _Trust) -> Iterator[Finding]:
+    """With a policy, hold the checkpoint inside a paper against its quorum."""
+    if trust.quorum and signed:
+        yield from verify_checkpoint(signed.encode(), trust.verifiers, quorum=trust.quorum)
+
+
+def _status(args: argparse.Namespace, _trust: None, _bar: tqdm) -> Iterator[Finding]:
+    token = args.token if _TOKEN.fullmatch(args.token) else _text(args.token, jose.MAX_TOKEN).strip()
+    try:
+        keys = {kid: key for name in args.jwks for kid, key in jose.read_jwks(_keys(name)).items()}
+        standing = status_token.verify(token, keys=keys, audience=args.audience, now=datetime.now(UTC))
+    except TokenRefused as refused:
+        yield bad(f"token.{refused.reason}", None, refused.sentence)
+        return
+    yield good(
+        "token.verified",
+        f"{standing.issuer}: consent to {standing.purpose} ({', '.join(standing.operations)}) stood at "
+        f"{standing.at.isoformat()}; good until {standing.until.isoformat()}",
+    )
+
+
+def _keys(name: str) -> bytes:
+    """Return a set of keys: a file's bytes, or what an address answers, without following it elsewhere."""
+    if not _ADDRESS.match(name):
+        return _bytes(name, jose.MAX_JWKS_BYTES)
+    from urllib.error import HTTPError
+    from urllib.request import HTTPRedirectHandler, build_opener  # Only who asks the network loads it.
+
+    class _Stay(HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:
+            return None
+
+    try:
+        with build_opener(_Stay).open(name, timeout=_SECONDS) as answer:
+            return answer.read(jose.MAX_JWKS_BYTES + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, HTTPError):
+            error.close()
+        raise _NotUnderstood(f"{name} cannot be read: {error}") from None
+
+
 def _line(finding: Finding, *, as_json: bool) -> str:
     if not as_json:
         return str(finding)
@@ -171,7 +247,8 @@ def _parser() -> argparse.ArgumentParser:
         "consonant", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"consonant {__version__}")
-    verify = parser.add_subparsers(required=True, metavar="verify").add_parser("verify", help="verify, offline")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    verify = commands.add_parser("verify", help="verify, offline")
     what = verify.add_subparsers(required=True, metavar="WHAT")
 
     trust = argparse.ArgumentParser(add_help=False)
@@ -183,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: object, about: str) -> argparse.ArgumentParser:
         made = what.add_parser(name, parents=[trust], help=about, description=about, allow_abbrev=False)
-        made.set_defaults(run=run)
+        made.set_defaults(run=run, trust=_Trust)
         return made
 
     each = command("checkpoint", _checkpoint, "the log's signature and, with a policy, the witnesses' quorum")
@@ -192,6 +269,12 @@ def _parser() -> argparse.ArgumentParser:
     each = command("inclusion", _inclusion, "that the log of a checkpoint holds an entry")
     each.add_argument("proof", metavar="PROOF", help="the .tlog-proof, its checkpoint inside; - for the standard input")
     each.add_argument("--leaf", required=True, metavar="FILE", help="the entry's leaf, to the byte")
+
+    each = command("receipt", _receipt, "a consent receipt: its signature, and that its log states what it says")
+    each.add_argument("receipt", metavar="RECEIPT", help="the file; give the keys of the log and of its certificates")
+
+    each = command("certificate", _certificate, "an erasure certificate: its signature, and that its log states it")
+    each.add_argument("certificate", metavar="CERTIFICATE", help="the file; give the log's key and the certificates'")
 
     each = command("consistency", _consistency, "that a later checkpoint extends an earlier one")
     each.add_argument("old", metavar="OLD", help="the earlier checkpoint")
@@ -218,4 +301,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="side by side; all cores by default",
     )
+
+    about = "that a consent stands: a status token, which lives five minutes"
+    each = commands.add_parser("status", help=about, description=about, allow_abbrev=False)
+    each.set_defaults(run=_status, trust=lambda _args: None)
+    each.add_argument("token", metavar="TOKEN", help="the token, or a file that holds it; - for the standard input")
+    each.add_argument(
+        "--jwks",
+        action="append",
+        required=True,
+        metavar="FILE|URL",
+        help="the keys, as /.well-known/jwks.json has them; an address is asked; can be repeated",
+    )
+    each.add_argument("--audience", required=True, metavar="NAME", help="for whom it must have been made: you")
+    each.add_argument("--json", action="store_true", help="each finding as a JSON object on a line")
     return parser

@@ -1,5 +1,6 @@
 """Who may do what: every address against everyone who could try it, and nothing of another's told apart from nothing at all."""
 
+import json
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,8 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 from rest_framework.views import APIView
@@ -16,7 +18,7 @@ from rest_framework.views import APIView
 from accounts.models import App
 from tests.api.world import OPERATIONS, SCOPES, build
 from tests.conftest import Api, kinds, speech
-from tests.factories import AppFactory, OfficerFactory, UserFactory
+from tests.factories import AppFactory, OfficerFactory, UserFactory, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -39,19 +41,58 @@ class Call:
     """A text that names something of the world stands for it."""
     arguments: dict = field(default_factory=dict)
     """What of the world stands for an argument of another name."""
+    query: str = ""
+    files: tuple = ()
+    """Names of parts that are files: a clip stands for each."""
+    hides: bool | None = None
+    """Whether what is another's is answered as what nobody has; None: where others get 404."""
 
     def __str__(self):
         return f"{self.method} {self.route}"
 
 
 ASK = {"subject_ref": "user-9", "purpose": "voice-cloning", "operations": OPERATIONS, "term": "P1D"}
+SAID = {"model": "asr-1", "score": 0.9}
 ACK = {"outcome": "deleted", "deleted_at": "2026-01-01T00:00:00Z"}
 CALLS = [
     Call("post", "consent:requests", "consent", own=201, others=201, suspended=403, body=ASK),
     Call("get", "consent:request", "consent", own=200, others=404, suspended=200),
-    Call("post", "consent:sessions", "consent", own=201, others=404, suspended=403, body={"grant": "grant_id"}),
+    Call("post", "retention:sessions", "consent", own=201, others=404, suspended=403, body={"grant": "grant_id"}),
     Call("delete", "consent:session", "consent", own=204, others=404, suspended=204),
-    Call("post", "retention:uploads", "record", own=201, others=404, suspended=403, body={"session": "session_id"}),
+    Call("get", "consent:status_token", "consent", own=200, others=404, suspended=403, query="?audience=tts"),
+    Call("get", "consent:receipt", "consent", own=200, others=404, suspended=200),
+    Call("get", "consent:grants", "consent", own=200, others=200, suspended=200, query="?subject_ref=user-1"),
+    Call("post", "retention:statements", "consent", own=201, others=404, suspended=403, body={"locale": "en"}),
+    Call(
+        "post",
+        "retention:recording",
+        "consent",
+        own=201,
+        others=404,
+        suspended=403,
+        body={"speech": json.dumps(SAID), "speaker": json.dumps(SAID | {"threshold": 0.5})},
+        files=("audio",),
+    ),
+    Call(
+        "post",
+        "retention:batch",
+        "record",
+        own=200,
+        others=200,
+        suspended=200,
+        body={"records": [{"kind": "embedding", "session": "session_id", "dimensions": 192}]},
+        hides=True,
+    ),
+    Call(
+        "post",
+        "retention:uploads",
+        "record",
+        own=201,
+        others=404,
+        suspended=403,
+        body={"session": "session_id"},
+        files=("audio",),
+    ),
     Call(
         "post",
         "retention:embeddings",
@@ -136,7 +177,7 @@ class TestMatrix:
         assert answer.status_code == call.others
         assert str(world.grant_id) not in answer.content.decode()
         assert str(world.hook_id) not in answer.content.decode()
-        if call.others == 404:
+        if call.hides or call.others == 404:
             assert same(answer, tried(call, world, by=api, instead=NOBODYS))
             assert same(answer, tried(call, world, instead=NOBODYS))
 
@@ -147,8 +188,9 @@ class TestMatrix:
             assert answer.status_code == call.suspended, answer.content
             if call.suspended == 403:
                 assert answer.json()["reason"] == "app_suspended"
-            if call.route in {"retention:embeddings", "retention:syntheses"}:
-                assert answer.json()["standing"] == "unpermitted"
+            if call.route in {"retention:embeddings", "retention:syntheses", "retention:batch"}:
+                [made] = answer.json().get("records", [answer.json()])
+                assert made["standing"] == "unpermitted"
                 assert kinds()[len(before) :] == ["use.unpermitted"]
 
 
@@ -172,8 +214,12 @@ def routes(patterns, namespace=""):
 
 
 def same(one, other):
-    """Nothing of an answer differs."""
-    assert (one.status_code, one.headers, one.content) == (other.status_code, other.headers, other.content)
+    """Nothing of an answer differs, but how many calls the app has left."""
+    told = []
+    for answer in (one, other):
+        headers = {name: value for name, value in answer.headers.items() if name != "RateLimit"}
+        told.append((answer.status_code, headers, answer.content))
+    assert told[0] == told[1]
     return True
 
 
@@ -190,19 +236,52 @@ def kept(call, world, *, by=None, client=None, headers=None, instead=None):
         names |= dict.fromkeys([name for name in names if name.endswith("_id") or name == "ref"], instead)
     pattern = next(each for space, each in routes(get_resolver().url_patterns) if space + str(each.name) == call.route)
     given = {name: call.arguments.get(name, name) for name in pattern.pattern.converters}
-    path = reverse(call.route, kwargs={name: names[value] for name, value in given.items()})
-    body = {name: str(names.get(said, said)) if isinstance(said, str) else said for name, said in call.body.items()}
+    path = reverse(call.route, kwargs={name: names[value] for name, value in given.items()}) + call.query
+    body = {name: filled(said, names) for name, said in call.body.items()}
     headers = (by or world.api).headers if headers is None else headers
     client = client or Client()
     with transaction.atomic():
-        if call.route == "retention:uploads":
-            answer = client.post(path, {**body, "audio": SimpleUploadedFile("clip", CLIP)}, headers=headers)
+        if call.files:
+            files = {name: SimpleUploadedFile("clip", CLIP) for name in call.files}
+            answer = client.post(path, {**body, **files}, headers=headers)
         elif body:
             answer = client.post(path, body, content_type="application/json", headers=headers)
         else:
             answer = getattr(client, call.method)(path, headers=headers)
         yield answer
         transaction.set_rollback(True)
+
+
+def filled(said, names):
+    """What was said, with the things of the world in place of their names."""
+    if isinstance(said, str):
+        return str(names.get(said, said))
+    if isinstance(said, dict):
+        return {name: filled(each, names) for name, each in said.items()}
+    return [filled(each, names) for each in said] if isinstance(said, list) else said
+
+
+def test_s0_7_every_call_needs_a_token_but_those_that_prove(world):
+    """Authentication everywhere: what is open holds nothing of anybody (proofs, the published logs, the document itself)."""
+    open_to_all = {(call.method, call.route) for call in CALLS if call.scope is None}
+    assert open_to_all == {("get", "ledger:entry"), ("get", "ledger:proof")}
+    for call in CALLS:
+        if call.scope:
+            answer = tried(call, world, headers={})
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call.others == 404 or call.hides], ids=str)
+def test_an_id_of_anothers_is_looked_for_as_long_as_one_of_nobodys(call, world):
+    """The timing of ids: the same queries run, whatever they find."""
+    api = Api(AppFactory(), scope=SCOPES)
+    shapes = []
+    for instead in (None, NOBODYS):
+        with CaptureQueriesContext(connection) as queries:
+            tried(call, world, by=api, instead=instead)
+        shapes.append([re.sub(r"'[^']*'|\"s\w+\"", "?", query["sql"].partition("WHERE")[0]) for query in queries])
+    assert shapes[0] == shapes[1]
 
 
 def test_what_is_anothers_is_as_unknown_in_a_body(world, receiver):
@@ -217,14 +296,24 @@ def test_what_is_anothers_is_as_unknown_in_a_body(world, receiver):
             assert same(refused, neighbour.api.post(f"/api/v1/{path}", body | {name: [NOBODYS]}))
 
 
-PUBLIC = {"home", "card", "events", "consent", "theme", "tour"}
+PUBLIC = {"home", "card", "events", "consent", "theme", "tour", "verify", "defer", "notice", "qr"}
 """Pages that a stranger may open; what they show is told by the portal's own tests."""
 NAMED = {
     "withdraw": ("post", "grant_id"),
+    "pause": ("post", "grant_id"),
+    "resume": ("post", "grant_id"),
+    "reaffirm": ("get", "grant_id"),
     "erase_one": ("post", "artifact_id"),
     "erase_app": ("get", "app_id"),
     "erasure": ("get", "erasure_id"),
     "certificate": ("get", "erasure_id"),
+    "receipt": ("get", "grant_id"),
+    "sheet": ("get", "grant_id"),
+    "sheet_pdf": ("get", "grant_id"),
+    "delegate": ("get", "app_id"),
+    "agree": ("post", "delegation_id"),
+    "end_delegation": ("post", "delegation_id"),
+    "give_account": ("post", "delegation_id"),
 }
 
 
@@ -241,7 +330,7 @@ class TestPages:
         assert (answer.status_code, answer.headers["Location"]) == (302, f"/accounts/login/?next={path}")
 
     @pytest.mark.parametrize(
-        "name", sorted(name for name, page in pages().items() if page.pattern.converters and name != "consent")
+        "name", sorted(name for name, page in pages().items() if page.pattern.converters and name not in PUBLIC)
     )
     def test_what_is_anothers_is_as_unknown_as_nothing(self, name, world):
         method, argument = NAMED[name]
@@ -250,7 +339,8 @@ class TestPages:
             browser.force_login(person)
             answers = []
             for one in (getattr(world, argument, world.app.id), NOBODYS):
-                path = reverse(f"portal:{name}", kwargs={next(iter(pages()[name].pattern.converters)): one})
+                first, *others = pages()[name].pattern.converters
+                path = reverse(f"portal:{name}", kwargs={first: one} | dict.fromkeys(others, "pipl"))
                 answer = getattr(browser, method)(path)
                 text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.content.decode())
                 answers.append((answer.status_code, answer.headers.get("Location"), text.replace(str(one), "")))
@@ -270,7 +360,7 @@ class TestAdmin:
             for person, status in ((None, 302), (UserFactory(), 302), (OfficerFactory(), 200)):
                 browser = Client()
                 if person:
-                    browser.force_login(person)
+                    sign_in(browser, person)
                 answer = browser.get(path)
                 assert answer.status_code == status, path
                 assert status == 200 or answer.headers["Location"].startswith("/admin/login/")

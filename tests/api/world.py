@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import App
 from consent.allow import allow
 from consent.ask import ask
-from consent.models import Grant
+from consent.models import Delegation, Grant
 from ledger.publish import publish
 from ledger.sequence import sequence
 from retention.pursue import pursue
@@ -39,6 +39,10 @@ class World:
     erasure_id: uuid.UUID
     """Of somebody else, done and certified."""
     hook_id: uuid.UUID
+    statement_id: uuid.UUID
+    """A phrase that waits to be said."""
+    delegation_id: uuid.UUID
+    """Somebody asks to act for somebody; no app knows of it."""
     ref: uuid.UUID
     receiver: Receiver
     user_id: str = "user-1"
@@ -70,6 +74,10 @@ def build(app, receiver: Receiver) -> World:
     grant = allowed(app, UserFactory(), ref="user-1")
     session = made(api.post("/api/v1/sessions", {"grant": str(grant.id)}))
     artifact = made(api.upload(session["id"], speech()))
+    phrase = made(api.post(f"/api/v1/grants/{grant.id}/statements", {}))
+    asked = Delegation.objects.create(
+        principal=UserFactory(), delegate=UserFactory(), relationship="attorney", requested_at=timezone.now()
+    )
     theirs = made(api.post("/api/v1/sessions", {"grant": str(allowed(app, UserFactory(), ref="user-2").id)}))
     facts = {"session": theirs["id"], "custody": "app", "mark": {"kind": "watermark", "watermark_id": "wm-7"}}
     held = made(api.post("/api/v1/syntheses", facts))
@@ -89,6 +97,8 @@ def build(app, receiver: Receiver) -> World:
         held_id=held["id"],
         erasure_id=gone["id"],
         hook_id=hook["id"],
+        statement_id=phrase["id"],
+        delegation_id=asked.id,
         ref=artifact["entry"],
         receiver=receiver,
     )

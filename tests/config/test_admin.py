@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.adminsite import ReadOnly
-from consent.models import Subject
+from consent.models import Delegation, Subject
 from consent.queries import records_of
 from hooks.models import Subscription
 from ledger.alarms import raise_alarm
@@ -14,7 +14,7 @@ from ledger.models import Anchor, Opening, Verification, Witnessing
 from ledger.publish import publish
 from retention import pursue, request_erasure
 from tests.conftest import kinds
-from tests.factories import OfficerFactory
+from tests.factories import OfficerFactory, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def officer(client):
     person = OfficerFactory()
-    client.force_login(person)
+    sign_in(client, person)
     return person
 
 
@@ -45,6 +45,7 @@ def test_every_list_and_row(client, officer, app, user, api, consent, clip, mode
     Witnessing.objects.create(log_id=log, witness="w.example", cosigned_at=moment)
     Anchor.objects.create(log_id=log, size=1, kind="rfc3161", at=moment, path="anchors/1.tsr")
     Verification.objects.create(log_id=log, asked_at=moment)
+    Delegation.objects.create(principal=user, delegate=officer, relationship="attorney", requested_at=moment)
     label, name = model.split(".")
     assert client.get(reverse(f"admin:{label}_{name}_changelist")).status_code == 200
     page = next(m for m in admin.site._registry if m._meta.label_lower == model)

@@ -22,7 +22,7 @@ from ledger.sequence import sequence
 from ledger.tiles import bundle_path
 from ledger.verify_now import carry_out
 from tests.conftest import kinds
-from tests.factories import OfficerFactory, UserFactory
+from tests.factories import OfficerFactory, UserFactory, sign_in
 from tests.ledger.conftest import add, new_log
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def published(count=3):
 @pytest.fixture
 def officer(client):
     person = OfficerFactory()
-    client.force_login(person)
+    sign_in(client, person)
     return person
 
 
@@ -237,7 +237,7 @@ class TestVerifyNow:
         assert client.get(reverse("admin:ledger_log_verify", args=[quote(origin)])).status_code == 403
         assert client.post(reverse("admin:ledger_log_verify", args=["nowhere"])).status_code == 404
         strict = Client(enforce_csrf_checks=True)
-        strict.force_login(officer)
+        sign_in(strict, officer)
         assert strict.post(reverse("admin:ledger_log_verify", args=[quote(origin)])).status_code == 403
         assert not Verification.objects.exists()
 
@@ -317,7 +317,7 @@ class TestWho:
 
     def test_no_officer_without_the_right_to_view(self):
         browser = Client()
-        browser.force_login(UserFactory(is_staff=True))
+        sign_in(browser, UserFactory(is_staff=True))
         for path in self.paths():
             assert {browser.get(path).status_code, browser.post(path).status_code} == {403}, path
         raise_alarm(origin=Log.objects.first().origin, what="log.corrupt", now=timezone.now())
@@ -327,7 +327,7 @@ class TestWho:
         person = UserFactory(is_staff=True)
         person.user_permissions.add(Permission.objects.get(codename="view_log"))
         browser = Client()
-        browser.force_login(person)
+        sign_in(browser, person)
         assert [browser.get(path).status_code for path in self.paths()] == [200, 200, 200, 302, 403]
 
 

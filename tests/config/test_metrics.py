@@ -15,7 +15,7 @@ from ledger.models import Anchor, Verification, Witnessing
 from ledger.publish import publish
 from ledger.sequence import sequence
 from tests.docs.pages import DOCS, prose
-from tests.factories import OfficerFactory
+from tests.factories import OfficerFactory, sign_in
 from tests.ledger.conftest import add, new_log
 
 pytestmark = pytest.mark.django_db
@@ -125,7 +125,7 @@ class TestWhoMayRead:
     def test_no_officer_by_their_login_alone(self, settings):
         settings.LOCAL = False
         browser = Client()
-        browser.force_login(OfficerFactory())
+        sign_in(browser, OfficerFactory())
         assert browser.get("/metrics").status_code == 401
 
     @pytest.mark.parametrize("local", [True, False])

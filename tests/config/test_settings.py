@@ -43,6 +43,8 @@ def test_production_is_the_default_and_clean(tmp_path):
         ({"CONSONANT_PUBLIC_URL": "https://consonant.example"}, "EMAIL_URL must say"),
         ({"CONSONANT_MODE": "debug"}, "neither `local` nor `production`"),
         ({"CONSONANT_MODE": "local", "DATABASE_URL": "sqlite:///x"}, "must name a PostgreSQL"),
+        ({"CONSONANT_MODE": "local", "CONSONANT_API_RATE": "600/min"}, "'600/min' is no rate such as 600/minute"),
+        ({"CONSONANT_MODE": "local", "CONSONANT_CACHE_URL": "localhost:6379"}, "the address of a Redis, or memory://"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, environment, sentence):

@@ -189,7 +189,7 @@ def test_a_bad_question_is_told_what_is_wrong(api, changes, field):
 
 def test_an_undeclared_purpose(api):
     assert api.ask(purpose="text-to-speech").json()["type"].endswith("purpose-undeclared")
-    assert api.ask(operations=["combine"]).json()["type"].endswith("operation-undeclared")
+    assert api.ask(operations=["provide"]).json()["type"].endswith("operation-undeclared")
 
 
 def test_other_apps_see_nothing(api, app, consent):

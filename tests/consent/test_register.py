@@ -8,8 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import App, Tenant, User
-from consent.models import Notice
-from consent.notice_texts import texts
+from consent.models import Assessment, Notice
 from ledger.models import Log
 from tests.conftest import kinds
 
@@ -45,31 +44,66 @@ def test_an_unknown_purpose_makes_nothing():
     assert not Tenant.objects.exists()
 
 
-@pytest.mark.parametrize("purpose", ["voice-cloning", "text-to-speech", "speaker-verification"])
-def test_every_notice_answers_the_same_questions_in_both_languages(purpose):
-    english, chinese = texts(purpose=purpose, app="Talker", operator="Acme")
-    assert (english.locale, chinese.locale) == ("en", "zh-hans")
-    questions = [
-        "title",
-        "who",
-        "what",
-        "why",
-        "kept",
-        "voiceprint",
-        "stored",
-        "deleted",
-        "other_use",
-        "withdraw",
-        "fallback",
-        "statement",
-    ]
-    for text in (english, chinese):
-        assert sorted(text.body) == sorted(questions)
-        assert all(text.body.values())
-        assert "{" not in "".join(text.body.values())
-    end = "系统不会永久保存，请勿上传敏感对话。"
-    said = {"speaker-verification": f"您上传的声音将用于识别您本人，{end}"}
-    assert chinese.body["statement"] == said.get(purpose, f"您上传的声音将用于生成语音，{end}")
+REACHED = (
+    *("--contact", "privacy@acme.test.localhost"),
+    *("--address", "1 Test Street, Testing"),
+    *("--country", "DE"),
+)
+
+
+def test_on_a_developers_machine_an_app_may_ask_at_once():
+    create("Talker", "--tenant", "acme")
+    app = App.objects.get()
+    assert app.approved_at
+    assert set(Notice.objects.values_list("published_at", flat=True)) == {app.approved_at}
+    assert Notice.objects.get(locale="en").body["controller"].startswith("acme answers for it: localhost, ")
+
+
+def test_elsewhere_the_organisation_says_how_it_is_reached(settings):
+    settings.LOCAL = False
+    for left_out in ("contact", "address", "country"):
+        words = [word for at, word in enumerate(REACHED) if REACHED[at - at % 2] != f"--{left_out}"]
+        with pytest.raises(CommandError, match=f"needed for the notices: --{left_out}$"):
+            create("Talker", "--tenant", "acme", *words)
+    assert not Tenant.objects.exists()
+    create("Talker", "--tenant", "acme", *REACHED)
+    create("Second", "--tenant", "acme")  # once said, it is known
+    assert Notice.objects.filter(published_at=None).count() == 0
+    with pytest.raises(CommandError, match="no such country: XX"):
+        create("Talker", "--tenant", "other", *REACHED[:-1], "XX")
+
+
+def test_elsewhere_an_app_waits_until_it_has_what_the_law_wants(settings, capsys):
+    settings.LOCAL = False
+    create("Talker", "--tenant", "acme", *REACHED)
+    assert App.objects.get().approved_at is None
+    lacks = "assessment (voice-cloning), attestation (voice-cloning), fallback (voice-cloning)"
+    assert f"lacks {lacks}." in capsys.readouterr().err
+    complete = ("--pia", "PIA 1", "--pia-date", "2026-01-02", "--attested", "--fallback", "https://acme.example/typed")
+    create("Second", "--tenant", "acme", *complete)
+    second = App.objects.get(name="Second")
+    assert second.approved_at
+    assert kinds(second.tenant.origin) == ["app.registered", "app.registered", "app.approved"]
+    assert Assessment.objects.get().reference == "PIA 1"
+
+
+@pytest.mark.parametrize("address", ["http://acme.example/", "ftp://acme.example/", "nowhere"])
+def test_a_fallback_that_cannot_be_called_is_refused(settings, address):
+    settings.HOOK_TARGETS_PRIVATE = False
+    with pytest.raises(CommandError, match="no address that can be called"):
+        create("Talker", "--tenant", "acme", "--fallback", address)
+    assert not Tenant.objects.exists()
+
+
+def test_an_assessment_of_a_day_to_come_is_refused():
+    with pytest.raises(CommandError, match="a day to come"):
+        create("Talker", "--tenant", "acme", "--pia", "PIA 1", "--pia-date", "2999-01-01")
+    assert not Tenant.objects.exists()
+
+
+def test_what_nobody_has_said_keeps_a_first_notice_a_draft():
+    create("Talker", "--tenant", "acme", "--purpose", "voice-sharing")
+    assert set(Notice.objects.values_list("published_at", flat=True)) == {None}
 
 
 def test_prepare_demo_can_be_repeated(settings, tmp_path):

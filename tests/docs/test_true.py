@@ -14,11 +14,15 @@ from django.urls import URLPattern, get_resolver
 from rest_framework.serializers import BaseSerializer
 
 import consent.api
+import consent.api_grants
 import hooks.api
 import keyring.store
 import ledger.api
 import retention.api
+import retention.api_batch
+import retention.api_statements
 from consent import terms
+from consent.models import GRANT_STATES
 from deploy.run import service_programs
 from hooks.cloudevent import EVENTS
 from hooks.schedule import DELAYS
@@ -83,9 +87,10 @@ def test_no_problem_is_invented():
 
 def reasons():
     refusals = [value for value in vars(terms).values() if isinstance(value, terms.Refusal)]
-    pure = "".join((PROJECT / "retention" / name).read_text(encoding="utf-8") for name in ("audio.py", "marks.py"))
+    names = ("audio.py", "marks.py", "portrait.py")
+    pure = "".join((PROJECT / "retention" / name).read_text(encoding="utf-8") for name in names)
     return {each.reason for each in [*refusals, *terms._BY_STATE.values()]} | set(
-        re.findall(r"(?:Audio|Mark)Refused\(\s*\"(\w+)\"", pure)
+        re.findall(r"(?:Audio|Mark|Portrait)Refused\(\s*\"(\w+)\"", pure)
     )
 
 
@@ -97,7 +102,8 @@ def test_every_reason_is_documented(reason):
 def fields():
     """Every field that the API takes or answers with, by its serializers."""
     found = set()
-    for module in (consent.api, retention.api, hooks.api, ledger.api):
+    ours = (retention.api, retention.api_batch, retention.api_statements)
+    for module in (consent.api, consent.api_grants, *ours, hooks.api, ledger.api):
         for each in vars(module).values():
             if isinstance(each, type) and issubclass(each, BaseSerializer) and each.__module__ == module.__name__:
                 found |= getattr(each(), "fields", {}).keys()
@@ -127,7 +133,7 @@ def test_the_retries_are_those_of_the_schedule():
 
 @pytest.mark.parametrize("task", settings.CELERY_BEAT_SCHEDULE.values(), ids=lambda task: task["task"])
 def test_every_task_is_documented(task):
-    period = {1.0: "second", 2.0: "2 seconds", 30.0: "30 seconds", 3600.0: "hour"}[task["schedule"]]
+    period = {1.0: "second", 2.0: "2 seconds", 30.0: "30 seconds", 3600.0: "hour", 86400.0: "day"}[task["schedule"]]
     assert f"| `{task['task']}` | {period} |" in prose(OPERATIONS)
 
 
@@ -178,9 +184,9 @@ def kinds():
     files.remove(PROJECT / "retention" / "certificate.py")  # its findings have names of the same form
     named = {text for path in files for text in strings(path)}
     modules = {".".join(path.relative_to(PROJECT).with_suffix("").parts) for path in files}
-    # `consent.<state>` is put together from the state in which a grant ends.
-    ends = {f"consent.{state}" for state in ("withdrawn", "expired", "exhausted")}
-    pattern = r"(app|consent|session|use|artifact|access|erasure|hook)\.[a-z_]+"
+    # `consent.<state>` is put together from the state to which a grant moves.
+    ends = {f"consent.{state}" for state in GRANT_STATES}
+    pattern = r"(app|purpose|notice|consent|delegation|session|use|artifact|access|erasure|hook)\.[a-z_]+"
     events = {"session.ended", "hook.challenge"}  # told by hook, and no entries
     return {name for name in named | ends if re.fullmatch(pattern, name)} - modules - events
 
@@ -207,7 +213,7 @@ def test_every_address_is_documented(route):
         assert f"/{route.partition('/')[0]}/..." in said
     else:
         plain = "/" + re.sub(r"<[^>]*>", "{}", route)
-        assert plain in re.findall(r"[/\w.{}-]+", re.sub(r"\{[^}]*\}", "{}", said))
+        assert plain in re.findall(r"[/\w.{}-]+(?::\w+)?", re.sub(r"\{[^}]*\}", "{}", said))
 
 
 def anchors(page):

@@ -18,7 +18,7 @@ from hooks.notify import notify
 from hooks.schedule import DELAYS
 from tests import vectors
 from tests.conftest import Api, kinds
-from tests.factories import AppFactory, OfficerFactory
+from tests.factories import AppFactory, OfficerFactory, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -119,7 +119,7 @@ def test_gone_ends_the_subscription(receiver, given, consent):
 def test_an_officer_replays_a_dead_letter(receiver, given):
     Delivery.objects.update(state="dead", tries=10)
     officer = Client()
-    officer.force_login(OfficerFactory())
+    sign_in(officer, OfficerFactory())
     page = officer.get("/admin/hooks/delivery/?state__exact=dead")
     assert str(given.app) in page.content.decode()
     delivery = Delivery.objects.get()

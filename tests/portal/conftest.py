@@ -16,6 +16,7 @@ from django.utils.translation import reloader
 
 from deploy.steps import compile_messages
 from portal.views import events
+from tests.factories import sign_in
 
 CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
@@ -54,7 +55,7 @@ class Site:
         found = {"django_language": language, "theme": theme}
         if user:
             client = Client()
-            client.force_login(user)
+            sign_in(client, user) if user.is_staff else client.force_login(user)
             found[project.SESSION_COOKIE_NAME] = client.cookies[project.SESSION_COOKIE_NAME].value
         return [{"name": name, "value": value, "url": self.origin} for name, value in found.items() if value]
 

@@ -6,7 +6,13 @@ from datetime import timedelta
 from consent.allow import allow
 from consent.ask import ask
 from consent.close_session import close_session
+from consent.draft_notice import draft_notice
+from consent.lapse import lapse
+from consent.models import Notice
 from consent.open_session import open_session
+from consent.pause import pause
+from consent.publish_notice import publish_notice
+from consent.queries import newest_notice, notice_for, request_by_token
 from consent.refuse import refuse
 from consent.withdraw import withdraw
 from ledger.publish import publish
@@ -96,7 +102,9 @@ def live(now):
 
     def given(app, *, at, choice="term", **asked):
         token = question(app, now=at, **asked)
-        return token, allow(token=token, user=user, choice=choice, locale="en", now=at + MINUTE)
+        read = notice_for(request=request_by_token(token=token, now=at), locale="en").id
+        said = {"choice": choice, "locale": "en", "notice_id": read, "screen": "<p>what was read</p>"}
+        return token, allow(token=token, user=user, now=at + MINUTE, **said)
 
     start = now - timedelta(hours=2)
     _, old = given(story, at=start, purpose="voice-cloning", operations=EVERYTHING)
@@ -118,7 +126,7 @@ def live(now):
     confirm(Artifact.objects.get(id=first.id), now=start + 23 * MINUTE)
     make(opened, Kind.SYNTHESIS, of=[second], mark=WATERMARK, duration_ms=800, now=start + 25 * MINUTE)
 
-    refused = question(door, now=start + 30 * MINUTE, purpose="speaker-verification", operations=("upload", "embed"))
+    refused = question(door, now=start + 30 * MINUTE, purpose="speaker-verification", operations=("upload",))
     refuse(token=refused, user=user, locale="en", now=start + 31 * MINUTE)
     _, once = given(
         door, at=now - 40 * MINUTE, choice="once", purpose="speaker-verification", operations=("upload", "embed")
@@ -177,3 +185,49 @@ def leave(life, now):
     for erasure in (waiting, done):
         erasure.refresh_from_db()
     return Leaving(done, waiting)
+
+
+def reword(app, purpose, *, now, material=True, **english):
+    """Publish the next version of a notice, in which some fields say something else, in both languages."""
+    draft_notice(
+        app_id=app.id,
+        purpose=purpose,
+        actor="operator",
+        now=now,
+        bodies={
+            locale: newest_notice(app_id=app.id, purpose_id=purpose, locale=locale).body
+            | {name: text if locale == "en" else CHINESE for name, text in english.items()}
+            for locale in ("en", "zh-hans")
+        },
+    )
+    version = Notice.objects.filter(app=app, purpose=purpose).latest("version").version
+    return publish_notice(app_id=app.id, purpose=purpose, version=version, material=material, actor="operator", now=now)
+
+
+CHINESE = "这句话的内容现在与之前不同。"
+
+
+def restless(now):
+    """A person whose consents stand in every way: changed in what matters and not, paused, used up with something left, one to come."""
+    user = UserFactory()
+    tenant = TenantFactory(name="Harbour Audio")
+    found = {}
+    for name in ("Storyteller", "Front Door", "Karaoke Bar", "Night Radio"):
+        app = AppFactory(tenant=tenant, name=name, purposes=["voice-cloning"])
+        choice = "once" if name == "Night Radio" else "term"
+        token = question(app, now=now - 9 * MINUTE, operations=EVERYTHING)
+        found[name] = allow(token=token, user=user, choice=choice, locale="en", now=now - 9 * MINUTE)
+    reword(found["Storyteller"].app, "voice-cloning", now=now - 8 * MINUTE, kept="A recording is kept for 10 minutes.")
+    reword(
+        found["Karaoke Bar"].app, "voice-cloning", now=now - 8 * MINUTE, material=False, stored="Encrypted, and apart."
+    )
+    pause(grant_id=found["Front Door"].id, user=user, now=now - 7 * MINUTE)
+    once = found["Night Radio"]
+    session = open_session(app=once.app, grant_id=once.id, operations=None, now=now - 6 * MINUTE).session
+    make(session, Kind.SYNTHESIS, mark=WATERMARK, duration_ms=2_000, now=now - 5 * MINUTE)
+    close_session(app=once.app, session_id=session.id, now=now - 4 * MINUTE)
+    lapse(now=now - 3 * MINUTE)
+    seal()
+    for grant in found.values():
+        grant.refresh_from_db()
+    return user, found

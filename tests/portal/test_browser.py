@@ -15,6 +15,7 @@ from consent.allow import allow
 from consent.close_session import close_session
 from consent.models import Grant
 from consent.open_session import open_session
+from consent.queries import newest_notice
 from consent.withdraw import withdraw
 from portal.views import events
 from retention.models import Artifact, Custody, Kind
@@ -24,7 +25,7 @@ from retention.sweep import sweep
 from tests.conftest import speech
 from tests.factories import PASSWORD, UserFactory
 from tests.portal.conftest import DESKTOP, PHONE
-from tests.portal.scene import EVERYTHING, LABEL, confirm, leave, live, make, question, seal
+from tests.portal.scene import EVERYTHING, LABEL, confirm, leave, live, make, question, restless, seal
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +35,7 @@ LOOKS = (
 # Names, addresses and units that a Chinese page may hold.
 FOREIGN = (
     r"Storyteller|Front Door|Harbour Audio|Karaoke Bar|Night Radio|Consonant|English|Cookie|UTC|kHz|docs|\S+@\S+"
-    r"|consonant\.local\S*|/\S+|\bAI\b|\bGB \d+|C2PA|GDPR|make demo|manage\.py verify_certificate"
+    r"|consonant\.local\S*|/\S+|\bAI\b|\bGB \d+|C2PA|\b[0-9a-f]{8}\b|GDPR|make demo|manage\.py verify_certificate|https?\b|localhost"
 )
 
 
@@ -316,6 +317,7 @@ def test_signing_up_on_the_way_to_an_answer(window, now):
     page.get_by_label("验证码").fill(code)
     page.get_by_role("button", name="确认").click()
     page.wait_for_url(f"**{link}")
+    page.get_by_label("已满 18 岁").check()
     page.get_by_role("button", name="仅允许一次").click()
     expect(page.get_by_role("heading", name="您已同意 Storyteller")).to_be_visible()
     assert Grant.objects.get(subject__user__email="newcomer@test.localhost").notice.locale == "zh-hans"
@@ -324,6 +326,7 @@ def test_signing_up_on_the_way_to_an_answer(window, now):
 def test_a_chinese_page_is_chinese(window, now):
     life = live(now)
     leaving = leave(life, now)
+    restless_one, grants = restless(now)
     pages = {
         None: [
             "/tour/",
@@ -345,11 +348,15 @@ def test_a_chinese_page_is_chinese(window, now):
             f"/consent/{life.open_link}/",
             f"/consent/{life.answered_link}/",
             f"/consent/{life.refused_link}/",
+            "/settings/",
+            f"/notices/{newest_notice(app_id=life.story.id, purpose_id='voice-cloning', locale='zh-hans').id}/",
             "/accounts/email/",
             "/accounts/password/change/",
             "/accounts/logout/",
         ],
         UserFactory(): ["/", "/apps/", "/records/", "/rights/"],
+        UserFactory(is_adult=False): ["/settings/", f"/consent/{question(life.story, now=now, ref='young')}/"],
+        restless_one: ["/", "/apps/", "/records/", f"/apps/confirm/{grants['Storyteller'].id}/"],
     }
     for person, paths in pages.items():
         page = window(user=person, language="zh-hans")
@@ -389,11 +396,11 @@ def test_the_keyboard_is_enough(window, now):
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     reached = []
-    for _ in range(3):
+    for _ in range(4):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.value"))
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    assert reached == ["once", "term", "refuse"]
+    assert reached == [None, "once", "term", "refuse"], "all the details come before the answers"
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="You allowed Storyteller").wait_for()

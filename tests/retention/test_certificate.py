@@ -15,6 +15,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger import show as showing
 from ledger.models import Log
 from ledger.note import Signer, Verifier
 from ledger.signing import certifier_of
@@ -222,9 +223,9 @@ def test_a_broken_one_is_never_given_out(api, consent, clip, monkeypatch):
     kept = live(api, consent(operations=CONSENT), clip)
     erase(api)
     acknowledged(api, kept)
-    real = certify.prove_inclusion
+    real = showing.prove_inclusion
     with monkeypatch.context() as patch:
-        patch.setattr(certify, "prove_inclusion", lambda **words: [*real(**words)[1:], bytes(32)])
+        patch.setattr(showing, "prove_inclusion", lambda **words: [*real(**words)[1:], bytes(32)])
         for _ in range(3):
             turn()
         assert Erasure.objects.get().state == "completed"
@@ -236,7 +237,7 @@ def test_a_head_published_meanwhile_makes_no_difference(api, consent, clip, monk
     kept = live(api, consent(operations=CONSENT), clip)
     erase(api)
     acknowledged(api, kept)
-    real = certify.read
+    real = showing.read
 
     def read(origin, path):
         data = real(origin, path)
@@ -245,7 +246,7 @@ def test_a_head_published_meanwhile_makes_no_difference(api, consent, clip, monk
             seal()
         return data
 
-    monkeypatch.setattr(certify, "read", read)
+    monkeypatch.setattr(showing, "read", read)
     for _ in range(3):
         turn()
     assert Erasure.objects.get().state == "certified"

@@ -1,5 +1,6 @@
 """Destruction: on time, in order, resumed after a crash at any step, and said only when it has happened."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -25,7 +26,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def session(api, consent):
-    return api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"]
+    return uuid.UUID(api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"])
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 import vault.blobs
-from consent.models import Session
+from consent.models import Notice, Session
 from consent.queries import records_of
 from consent.withdraw import withdraw
 from keyring.keys import store
@@ -104,7 +104,8 @@ def test_a_voiceprint_is_stored_only_for_recognising_a_speaker(api, app, user, s
         term=timedelta(days=9),
         now=now,
     )
-    grant = allow(token=asked.token, user=user, choice="term", locale="en", now=now)
+    read = {"notice_id": Notice.objects.get(app=door, locale="en").id, "screen": "<p>what was read</p>"}
+    grant = allow(token=asked.token, user=user, choice="term", locale="en", now=now, **read)
     theirs = Api(door)
     made = embed(theirs, open_session(theirs, grant), custody="app")
     assert made.status_code == 201

@@ -1,6 +1,7 @@
 """Taking a recording: over REST, with what each refusal leaves behind."""
 
 import io
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def test_a_withdrawal_between_the_look_and_the_record(app, user, api, session, c
 
     keys = sealed()
     monkeypatch.setattr(vault.blobs, "put", put_then_withdraw)
-    refusal = upload(app=app, session_id=session, data=clip, ttl=None, now=now)
+    refusal = upload(app=app, session_id=uuid.UUID(session), data=clip, ttl=None, now=now)
     assert refusal.reason == "consent_withdrawn"
     assert sealed() == keys
     assert not Artifact.objects.exists()

@@ -22,12 +22,29 @@ def test_its_modules_are_the_servers_byte_for_byte(files_of):
         assert data == (PROJECT / name.removeprefix("consonant/")).read_bytes(), name
 
 
+def test_modules_of_other_apps_differ_only_in_where_they_import_from(files_of):
+    carried = {
+        name: data for name, data in files_of.items() if name.startswith(("consonant/consent/", "consonant/retention/"))
+    }
+    assert {"consonant/consent/verify_receipt.py", "consonant/retention/certificate.py"} <= set(carried)
+    for name, data in carried.items():
+        source = (PROJECT / name.removeprefix("consonant/")).read_text().splitlines()
+        for theirs, ours in zip(data.decode().splitlines(), source, strict=True):
+            assert theirs == ours or theirs == ours.replace("from ", "from consonant.", 1), name
+            assert theirs == ours or ours.startswith(("from ledger", "from consent", "from retention")), name
+
+
 def test_it_holds_every_module_that_one_of_them_imports(files_of):
     modules = {PurePosixPath(name).stem for name in files_of if name.startswith("consonant/ledger/")}
+    packages = {".".join(PurePosixPath(name).with_suffix("").parts) for name in files_of}
     for name, data in files_of.items():
-        if not name.startswith("consonant/ledger/"):
+        if not name.startswith(("consonant/ledger/", "consonant/consent/", "consonant/retention/")):
             continue
         for node in ast.walk(ast.parse(data)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("consonant."):
+                wanted = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+                assert wanted & packages or f"{node.module}.__init__" in packages, (name, node.module)
+                continue
             if isinstance(node, ast.ImportFrom) and node.level:
                 assert node.level == 1
                 wanted = {node.module} if node.module else {alias.name for alias in node.names}
@@ -35,20 +52,20 @@ def test_it_holds_every_module_that_one_of_them_imports(files_of):
             elif isinstance(node, ast.ImportFrom | ast.Import):
                 names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
                 tops = {each.partition(".")[0] for each in names}
-                assert tops <= sys.stdlib_module_names | {"cryptography"}, name
+                assert tops <= sys.stdlib_module_names | {"cryptography", "jwt"}, name
 
 
 def test_it_declares_what_it_needs(files_of):
     (metadata,) = [data for name, data in files_of.items() if name.endswith(".dist-info/METADATA")]
     needed = Parser().parsestr(metadata.decode()).get_all("Requires-Dist")
-    assert sorted(each.partition(">")[0] for each in needed) == ["cryptography", "tqdm"]
+    assert sorted(each.partition(">")[0] for each in needed) == ["cryptography", "pyjwt", "tqdm"]
     (script,) = [data for name, data in files_of.items() if name.endswith("entry_points.txt")]
     assert b"consonant = consonant.cli:main" in script
 
 
 def test_nothing_of_the_server_can_be_imported_beside_it(target, tmp_path):
     code = f"import sys; sys.path.insert(0, {str(target)!r}); import consonant.cli; import {{}}"
-    for name in ("django", "ledger", "config", "psycopg", "rest_framework"):
+    for name in ("django", "ledger", "consent", "retention", "config", "psycopg", "rest_framework"):
         assert importlib.util.find_spec(name), "the test would show nothing"
         command = [sys.executable, "-I", "-S", "-c", code.format(name)]
         done = subprocess.run(command, capture_output=True, cwd=tmp_path, check=False)

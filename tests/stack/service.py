@@ -20,6 +20,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from deploy.demo_parties import App, Service, Speaker, expect
 from deploy.place import find_postgres
+from tests.traces import traces
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 120.0
@@ -173,11 +174,16 @@ class Stack:
         self._process.send_signal(signal.SIGINT)
         code = self._process.wait(timeout=60)
         left = self.processes()
+        # Letters that a local service prints are no log.
+        logs = [path for path in (self.var / "log").iterdir() if not path.name.startswith("web.out.log")]
+        said = {path.name: traces(path.read_text(encoding="utf-8", errors="replace")) for path in logs}
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree((self.var / "run" / "sockets").read_text(encoding="utf-8").strip())
         shutil.rmtree(self._folder)
         assert code == 0
         assert not left
+        assert len(said) > 5
+        assert {name: found for name, found in said.items() if found} == {}
 
     def processes(self) -> list[int]:
         """Processes of this machine that name our folder in their command line or environment."""

@@ -1,20 +1,27 @@
-"""Measure the service on this machine, each number beside a reference in the same run: `manage.py bench ledger`. One JSON object a line.
+"""Measure the service on this machine, each number beside a reference in the same run: `manage.py bench ledger`, `manage.py bench consent`.
+
+One JSON object a line.
 
 `manage.py` gives it a database and a folder of its own, which are deleted afterwards (deploy/bench.py).
 """
 
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from ledger.bench.measure import Measure, Sizes
-from ledger.bench.run import run as ledger
+import ledger.bench.measure
+import ledger.bench.run
+import retention.bench.run
+import retention.bench.sizes
 
-ROOMS: dict[str, Callable[[Sizes], Iterator[Measure]]] = {"ledger": ledger}
+ROOMS: dict[str, tuple[Any, Any]] = {
+    "ledger": (ledger.bench.run.run, ledger.bench.measure.Sizes),
+    "consent": (retention.bench.run.run, retention.bench.sizes.Sizes),
+}
+"""What measures, and how much."""
 DATABASE = "consonant_bench_"
 
 
@@ -25,16 +32,17 @@ class Command(BaseCommand):
         parser.add_argument("name", choices=sorted(ROOMS))
         size = parser.add_mutually_exclusive_group()
         size.add_argument("--quick", action="store_true", help="a few entries: to see that it runs")
-        size.add_argument("--full", action="store_true", help="ten million entries")
+        size.add_argument("--full", action="store_true", help="ten million entries; of consent, ten times as long")
         parser.add_argument("--entries", type=int, help="how many entries the large log has")
-        parser.add_argument("--clients", type=int, help="how many clients append at once")
-        parser.add_argument("--seconds", type=float, help="how long the clients append")
+        parser.add_argument("--clients", type=int, help="how many clients call at once")
+        parser.add_argument("--seconds", type=float, help="how long the clients call")
 
     def handle(self, *, name: str, quick: bool, full: bool, **options: Any) -> None:
         if not str(connection.settings_dict["NAME"]).startswith(DATABASE):
             raise CommandError("it measures in a database of its own: run it as `python manage.py bench`")
-        sizes = Sizes.quick() if quick else Sizes.full() if full else Sizes()
-        chosen = {key: options[key] for key in ("entries", "clients", "seconds") if options[key]}
-        for measure in ROOMS[name](replace(sizes, **chosen)):
+        run, kind = ROOMS[name]
+        sizes = kind.quick() if quick else kind.full() if full else kind()
+        chosen = {field.name: options[field.name] for field in fields(kind) if options.get(field.name)}
+        for measure in run(replace(sizes, **chosen)):
             self.stdout.write(measure.line())
             self.stdout.flush()

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from consent.delegate_decide import decide_again
 from consent.make_stale import make_stale
 from keyring.errors import KeyringError
 from ledger.barrier import lifted, refuse_if_any_is_behind
@@ -49,9 +50,10 @@ class Command(BaseCommand):
                 self.stdout.write(
                     f"{each.origin}: {each.entries} entries brought back, {each.lost} openings lost, {each.withdrawn} no longer wait"
                 )
-            buried, stale = bury(now=now), make_stale(now=now)
+            buried, stale, again = bury(now=now), make_stale(now=now), decide_again(now=now)
         self.stdout.write(
             f"dead keys: {buried.artifacts} artifacts and {buried.ties} ties went, with {buried.openings} openings"
         )
         self.stdout.write(f"{stale} consents are stale until the people confirm them")
+        self.stdout.write(f"{again} delegations wait for an officer again")
         end_recovery()

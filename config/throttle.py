@@ -1,0 +1,42 @@
+"""How often an app may call: so many calls a minute, and so many batches (a view with `throttle_scope = "batch"`).
+
+Every answer to an app says where it stands, in the fields of draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy` the quota `q`
+and the window `w` in seconds, `RateLimit` what remains `r` and the seconds `t` until the window ends. Over the limit it is 429 with
+`Retry-After`, and nothing has been done. Who calls without a token is not counted here.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.cache import cache
+from oauth2_provider.models import AccessToken
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # which imports this module, by its setting
+
+CALLS = "calls"
+
+
+class PerApp(BaseThrottle):
+    """Counts an app's calls in windows of fixed length."""
+
+    _left = 0
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        """Count the call, say so in the answer's header, and say whether it is within the limit."""
+        name = getattr(view, "throttle_scope", CALLS)
+        rate = settings.API_RATES[name]
+        if rate is None or not isinstance(request.auth, AccessToken):
+            return True
+        window, self._left = rate.window(time.time())
+        used = cache.hit(f"api:{name}:{request.auth.application_id}:{window}", 2 * rate.seconds)  # type: ignore[attr-defined]
+        view.headers["RateLimit-Policy"] = f'"{name}";q={rate.calls};w={rate.seconds}'
+        view.headers["RateLimit"] = f'"{name}";r={max(0, rate.calls - used)};t={self._left}'
+        return bool(used <= rate.calls)
+
+    def wait(self) -> float:
+        """Return how many seconds are left of the window."""
+        return self._left

@@ -1,0 +1,45 @@
+"""Suspend an app, and let it work again: one flag, which every decision reads.
+
+One transaction for the flag and its entry: from its commit on nothing is permitted. Then each of the app's living sessions is ended in a
+transaction of its own; a crash leaves the rest to the next call, and to their hour.
+"""
+
+import uuid
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import App
+from consent import lock
+from consent.enter import enter_for_tenant
+from consent.models import Session
+from consent.move import close
+
+
+def suspend(*, app_id: uuid.UUID, reason: str, officer: str, now: datetime) -> App:
+    """Stop the app. Suspending a suspended app ends what sessions it has left, and changes nothing else."""
+    app = _set(app_id=app_id, at=now, kind="app.suspended", told={"reason": reason}, officer=officer, now=now)
+    for session_id, grant_id in Session.objects.filter(app=app, closed_at=None).values_list("id", "grant_id"):
+        with transaction.atomic():
+            grant = lock.for_ending(grant_id)
+            close(grant=grant, session_id=session_id, actor=f"officer:{officer}", reason="app_suspended", now=now)
+    return app
+
+
+def reinstate(*, app_id: uuid.UUID, officer: str, now: datetime) -> App:
+    """Let a suspended app work again; its sessions stay ended."""
+    return _set(app_id=app_id, at=None, kind="app.reinstated", told={}, officer=officer, now=now)
+
+
+def _set(  # noqa: PLR0913
+    *, app_id: uuid.UUID, at: datetime | None, kind: str, told: dict[str, str], officer: str, now: datetime
+) -> App:
+    with transaction.atomic():
+        app: App = App.objects.select_for_update(of=("self",)).select_related("tenant").get(id=app_id)
+        if (app.suspended_at is None) != (at is None):
+            app.suspended_at = at
+            app.save(update_fields=["suspended_at"])
+            enter_for_tenant(
+                tenant=app.tenant, kind=kind, actor=f"officer:{officer}", payload={"app": str(app.id), **told}, now=now
+            )
+    return app

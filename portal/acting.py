@@ -1,0 +1,74 @@
+"""Whom the portal's pages are about: who signed in, or somebody for whom they act.
+
+The choice is the id of a delegation in the session of who signed in. Each request looks at it anew: what does not stand any more, or is
+somebody else's, is dropped. A press of a button that was meant for the other person then does nothing, rather than something to oneself.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.middleware.csrf import rotate_token
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from consent.models import Delegation
+
+_KEY = "acting_for"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whom a page is about, and who acts: None, the person themselves; else the delegation of who signed in."""
+
+    user: User
+    by: Delegation | None
+
+
+def person(request: HttpRequest) -> Person:
+    """Return whom a page behind `login_required` is about.
+
+    Raises:
+        django.core.exceptions.PermissionDenied: Something was to be done for a person for whom they act no more.
+    """
+    if isinstance(request.user, AnonymousUser):
+        raise PermissionDenied
+    by = acting(request)
+    if by is not None:
+        return Person(by.principal, by)
+    if request.session.pop(_KEY, None) is not None and request.method not in _SAFE:
+        raise PermissionDenied(_("You no longer act for this person, so nothing was done."))
+    return Person(request.user, None)
+
+
+def acting(request: HttpRequest) -> Delegation | None:
+    """Return the delegation by which who signed in acts now; None where they act for themselves."""
+    chosen = request.session.get(_KEY) if request.user.is_authenticated else None
+    return _standing(request, chosen) if chosen else None
+
+
+def act(request: HttpRequest, delegation_id: uuid.UUID) -> Delegation | None:
+    """Act by that delegation from now on; None, and nothing changed, if it does not stand or is somebody else's.
+
+    Pages that are open elsewhere were about somebody else: their forms are taken no more.
+    """
+    by = _standing(request, str(delegation_id))
+    if by is not None:
+        request.session[_KEY] = str(by.id)
+        rotate_token(request)
+    return by
+
+
+def stop_acting(request: HttpRequest) -> None:
+    """Act for oneself again."""
+    if request.session.pop(_KEY, None) is not None:
+        rotate_token(request)
+
+
+def _standing(request: HttpRequest, delegation_id: str) -> Delegation | None:
+    found = Delegation.objects.select_related("principal").filter(id=delegation_id, delegate=request.user.pk).first()
+    return found if found and found.stands(timezone.now()) else None

@@ -1,0 +1,358 @@
+"""What somebody hands in at the Verify page, and what it shows.
+
+`look` finds out by what is in it which kind it is, and checks it with the keys of this service's own logs and what they have published.
+It writes nothing, keeps nothing, logs nothing, and whatever is handed in, it answers with a value. It tells nothing about a person that
+the file does not say itself.
+"""
+
+import base64
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from django.conf import settings
+
+from consent import receipt, status_token, verify_receipt
+from consent.errors import ReceiptBroken, TokenRefused
+from consent.token_keys import published_keys
+from ledger import checkpoint as checkpoints
+from ledger import leaf as leaves
+from ledger import merkle, note, proof, signed_json
+from ledger.errors import InvalidProof, LedgerError, NotSealed, StoreAway
+from ledger.files import read
+from ledger.finding import Finding
+from ledger.models import Entry, Log
+from ledger.prove import prove
+from ledger.queries import entry_by_ref, is_pending
+from ledger.signing import published_certifier
+from ledger.tiles import TileReader
+from retention import certificate, clip_process
+from retention import clip as clips
+from retention.errors import CertificateBroken, ClipUnreadable
+
+MAX_SHOWN: Final = 20
+_JSON_DEPTH: Final = 16
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}")
+_REF: Final = re.compile(
+    r"(?:https?://[^/\s?#@]{1,253}/api/v1/entries/)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/proof)?"
+)
+
+
+class Kind(StrEnum):
+    """What it is."""
+
+    UNKNOWN = "unknown"
+    CERTIFICATE = "certificate"
+    RECEIPT = "receipt"
+    STATUS = "status"
+    PROOF = "proof"
+    CHECKPOINT = "checkpoint"
+    ENTRY = "entry"
+    CLIP = "clip"
+
+
+class Outcome(StrEnum):
+    """What came of checking it."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    OPEN = "open"
+    """Nothing can be said."""
+
+
+class Standing(StrEnum):
+    """Where an entry that something names is."""
+
+    SEALED = "sealed"
+    WAITING = "waiting"
+    NOWHERE = "nowhere"
+    FOREIGN = "foreign"
+    FALSE = "false"
+    """What is published is not what was entered."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An entry, as far as anybody may know it."""
+
+    ref: str
+    standing: Standing
+    host: str = ""
+    """Who keeps it, where that is another service."""
+    log: str = ""
+    index: int | None = None
+    kind: str = ""
+    at: datetime | None = None
+    size: int | None = None
+    """Of the signed head that covers it."""
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What was handed in, and what it shows."""
+
+    kind: Kind
+    outcome: Outcome = Outcome.OPEN
+    reason: str = ""
+    """Why, where one word says it: `foreign_log`, `rewritten`, `expired`, ..."""
+    findings: Sequence[Finding] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    places: Sequence[Place] = ()
+    clip: clips.Clip | None = None
+
+
+def look(data: bytes, *, now: datetime) -> Exhibit:
+    """Return what was handed in, and what it shows.
+
+    Raises:
+        retention.errors.ClipBusy: Too many clips are being read at this moment.
+        ledger.errors.StoreAway: What is published cannot be read at this moment.
+    """
+    if clips.media_type(data):
+        return _clip(data)
+    try:
+        text = data.decode().strip().removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return Exhibit(Kind.UNKNOWN)
+    for beginning, judge in ((proof.HEADER, _proof), ('{"actor":"', _leaf), ("{", _json)):
+        if text.startswith(beginning):
+            return judge(text)
+    if _TOKEN.fullmatch(text):
+        return _status(text, now)
+    if found := _REF.fullmatch(text):
+        return _entry(found[1])
+    return _checkpoint(text) if "\n\n\u2014 " in text else Exhibit(Kind.UNKNOWN)
+
+
+def _json(text: str) -> Exhibit:
+    data = text.encode()
+    try:
+        said = signed_json.read(data, max_bytes=settings.MAX_UPLOAD_BYTES, max_depth=_JSON_DEPTH)
+    except LedgerError:
+        return Exhibit(Kind.UNKNOWN)
+    if not isinstance(said, dict):
+        return Exhibit(Kind.UNKNOWN)
+    if "certificate" in said and "signature" in said:
+        return _certificate(data)
+    if said.get("@type") == "dpv:ConsentReceipt":
+        return _receipt(data)
+    if said.keys() == {"log", "index", "leaf"} and isinstance(said["leaf"], str):  # as /api/v1/entries/{ref} gives it
+        return _leaf(said["leaf"])
+    return Exhibit(Kind.UNKNOWN)
+
+
+def _certificate(data: bytes) -> Exhibit:
+    try:
+        body, _ = certificate.parse(data)
+    except CertificateBroken:
+        return Exhibit(Kind.CERTIFICATE, Outcome.BROKEN, "malformed")
+    log, issuer = _keys(body["log"])
+    if log is None or issuer is None:
+        return Exhibit(Kind.CERTIFICATE, Outcome.OPEN, "foreign_log", facts={"log": body["log"]})
+    findings = certificate.verify(data, issuer=issuer, log=log)
+    gone = [each for each in body["artifacts"] if each["gone"] != "unconfirmed"]
+    facts = {
+        **{name: body[name] for name in ("log", "scope", "requested_at", "completed_at", "keys_destroyed_at")},
+        "backups_by": body["unrecoverable_from_backups_by"],
+        "gone": len(gone),
+        "unconfirmed": len(body["artifacts"]) - len(gone),
+        "entries": len(body["entries"]),
+    }
+    return _found(Kind.CERTIFICATE, findings, facts)
+
+
+def _receipt(data: bytes) -> Exhibit:
+    try:
+        body, _ = receipt.parse(data)
+    except ReceiptBroken:
+        return Exhibit(Kind.RECEIPT, Outcome.BROKEN, "malformed")
+    log, issuer = _keys(body["vl:log"])
+    if log is None or issuer is None:
+        return Exhibit(Kind.RECEIPT, Outcome.OPEN, "foreign_log", facts={"log": body["vl:log"]})
+    findings = verify_receipt.verify(data, [log, issuer])
+    record = body["dpv:hasRecordOfActivity"][0]
+    last = record["dpv:hasConsentStatus"][-1]
+    facts = {
+        "log": body["vl:log"],
+        "app": record["vl:appName"],
+        "purpose": record["vl:purpose"],
+        "operations": [each for each in record["vl:operations"] if isinstance(each, str)],
+        "state": last["vl:state"],
+        "since": last["dpv:isIndicatedAtTime"],
+        "created": body["dct:created"],
+        "entries": len(body["vl:entries"]),
+    }
+    return _found(Kind.RECEIPT, findings, facts)
+
+
+def _found(kind: Kind, findings: Sequence[Finding], facts: Mapping[str, Any]) -> Exhibit:
+    broken = any(finding.level == "error" for finding in findings)
+    return Exhibit(
+        kind,
+        Outcome.BROKEN if broken else Outcome.HOLDS,
+        "",
+        findings[:MAX_SHOWN],
+        {} if broken else facts,
+    )
+
+
+def _keys(origin: str) -> tuple[note.Verifier | None, note.Verifier | None]:
+    """Return the keys of a log that is kept here: its own, and that of those who certify what is in it."""
+    log = Log.objects.filter(origin=origin).first()
+    return (note.Verifier.from_vkey(log.vkey), published_certifier(origin)) if log else (None, None)
+
+
+def _status(token: str, now: datetime) -> Exhibit:
+    audience = _audience(token)
+    try:
+        keys = {key.kid: key for key in published_keys()}
+        shown = status_token.verify(token, keys=keys, audience=audience, now=now)
+    except TokenRefused as refused:
+        return Exhibit(Kind.STATUS, Outcome.BROKEN, refused.reason)
+    facts = {
+        "issuer": shown.issuer,
+        "audience": audience,
+        "purpose": shown.purpose,
+        "operations": list(shown.operations),
+        "at": shown.at,
+        "until": shown.until,
+    }
+    return Exhibit(Kind.STATUS, Outcome.HOLDS, facts=facts)
+
+
+def _audience(token: str) -> str:
+    """Return for whom the token says that it was made: who looks here is anybody, so that is shown and not asked."""
+    part = token.split(".")[1]
+    try:
+        said = signed_json.read(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), max_bytes=4096, max_depth=8)
+    except (ValueError, LedgerError):
+        return ""
+    audience = said.get("aud") if isinstance(said, dict) else None
+    return audience if isinstance(audience, str) else ""
+
+
+def _proof(text: str) -> Exhibit:
+    text += "\n"  # which a paste may have lost
+    try:
+        said = proof.parse(text)
+    except LedgerError:
+        return Exhibit(Kind.PROOF, Outcome.BROKEN, "malformed")
+    signed = _signed_head(Kind.PROOF, said.checkpoint)
+    if isinstance(signed, Exhibit):
+        return signed
+    log, head = signed
+    entry = Entry.objects.filter(log=log, index=said.index).first()
+    try:
+        proof.verify(text, bytes(entry.leaf) if entry else b"", [note.Verifier.from_vkey(log.vkey)])
+    except LedgerError:
+        entry = None
+    if entry is None:
+        return Exhibit(Kind.PROOF, Outcome.BROKEN, "other_entry")
+    return Exhibit(Kind.PROOF, Outcome.HOLDS, places=[_place(entry, head.size)])
+
+
+def _checkpoint(text: str) -> Exhibit:
+    signed = _signed_head(Kind.CHECKPOINT, text + "\n")
+    if isinstance(signed, Exhibit):
+        return signed
+    _, head = signed
+    return Exhibit(Kind.CHECKPOINT, Outcome.HOLDS, facts={"log": head.origin, "size": head.size})
+
+
+def _signed_head(kind: Kind, signed: str) -> tuple[Log, checkpoints.Checkpoint] | Exhibit:
+    """Return a log and what it signed, if the log that is published now holds all that this speaks of; else what is wrong."""
+    try:
+        origin = checkpoints.parse(note.cut_text(signed)).origin
+    except LedgerError:
+        return Exhibit(kind, Outcome.BROKEN, "malformed")
+    log = Log.objects.filter(origin=origin).first()
+    if log is None:
+        return Exhibit(kind, Outcome.OPEN, "foreign_log", facts={"log": origin})
+    try:
+        head = checkpoints.open(signed, [note.Verifier.from_vkey(log.vkey)])
+    except LedgerError:
+        return Exhibit(kind, Outcome.BROKEN, "signature")
+    trouble = _history(log, head)
+    return Exhibit(kind, *trouble) if trouble else (log, head)
+
+
+def _history(log: Log, head: checkpoints.Checkpoint) -> tuple[Outcome, str] | None:
+    """Say what is wrong with a head that the log has signed: None if the log that is published now holds all that it speaks of."""
+    try:
+        now = checkpoints.open(read(log.origin, "checkpoint"), [note.Verifier.from_vkey(log.vkey)])
+        if head.size > now.size:
+            return Outcome.OPEN, "newer"
+        reader = TileReader(lambda path: read(log.origin, path), now.size)
+        between = merkle.prove_consistency(first=head.size, second=now.size, reader=reader)
+        merkle.verify_consistency(
+            first=head.size, second=now.size, proof=between, first_root=head.root, second_root=now.root
+        )
+    except InvalidProof:
+        return Outcome.BROKEN, "rewritten"
+    except StoreAway:
+        raise
+    except (LedgerError, FileNotFoundError):
+        return Outcome.OPEN, "unpublished"
+    return None
+
+
+def _leaf(text: str) -> Exhibit:
+    try:
+        said = leaves.decode(text.encode())
+    except (LedgerError, UnicodeEncodeError):
+        return Exhibit(Kind.ENTRY, Outcome.BROKEN, "malformed")
+    if not Log.objects.filter(origin=said.log).exists():
+        return Exhibit(Kind.ENTRY, Outcome.OPEN, "foreign_log", facts={"log": said.log})
+    entry = Entry.objects.filter(log=said.log, index=said.index).first()
+    if entry is None or bytes(entry.leaf) != text.encode():
+        return Exhibit(Kind.ENTRY, Outcome.BROKEN, "other_entry")
+    return _entry(str(said.ref))
+
+
+def _entry(ref: str) -> Exhibit:
+    place = place_of(uuid.UUID(ref))
+    outcome = {Standing.SEALED: Outcome.HOLDS, Standing.FALSE: Outcome.BROKEN}.get(place.standing, Outcome.OPEN)
+    return Exhibit(Kind.ENTRY, outcome, "" if outcome == Outcome.HOLDS else place.standing, places=[place])
+
+
+def place_of(ref: uuid.UUID) -> Place:
+    """Return where an entry of this service is: found in the log, checked against what is published."""
+    entry = entry_by_ref(ref=ref)
+    if entry is None:
+        return Place(str(ref), Standing.WAITING if is_pending(ref=ref) else Standing.NOWHERE)
+    try:
+        proven = proof.verify(prove(entry), bytes(entry.leaf), [note.Verifier.from_vkey(entry.log.vkey)])
+    except NotSealed:
+        return Place(str(ref), Standing.WAITING)
+    except StoreAway:
+        raise
+    except (LedgerError, FileNotFoundError):
+        return Place(str(ref), Standing.FALSE)
+    return _place(entry, proven.checkpoint.size)
+
+
+def _place(entry: Entry, size: int) -> Place:
+    said = leaves.decode(bytes(entry.leaf))
+    return Place(str(said.ref), Standing.SEALED, "", said.log, said.index, said.kind, said.at, size)
+
+
+def _clip(data: bytes) -> Exhibit:
+    try:
+        said = clip_process.read(data)
+    except ClipUnreadable:
+        return Exhibit(Kind.CLIP, Outcome.OPEN, "unreadable")
+    if said is None:
+        return Exhibit(Kind.UNKNOWN)
+    broken = said.manifest is not None and not said.manifest.intact
+    outcome = Outcome.BROKEN if broken else Outcome.HOLDS if said.manifest else Outcome.OPEN
+    reason = "" if said.manifest else "unsigned" if said.aigc else "elsewhere" if said.elsewhere else "unmarked"
+    own = settings.PUBLIC_URL
+    places = [
+        place_of(each.ref) if each.host == own else Place(str(each.ref), Standing.FOREIGN, each.host)
+        for each in said.entries
+    ]
+    return Exhibit(Kind.CLIP, outcome, reason, places=places, clip=said)

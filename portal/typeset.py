@@ -1,0 +1,59 @@
+"""Set a sheet as a PDF, with the font that lies beside this module and no other.
+
+A character that the font lacks would be left out without a word. So the text is held against what the font has before anything is set.
+What the sheet says reaches typst as data, never as a part of its program.
+"""
+
+import json
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import typst
+
+from portal.words.sheets import Sheet
+
+_FONTS: Final = Path(__file__).parent / "fonts"
+_PROGRAM: Final = Path(__file__).parent / "sheet.typ"
+
+
+class FontLacks(Exception):
+    """The font lacks characters of the text, which are carried."""
+
+    def __init__(self, characters: str) -> None:
+        super().__init__(characters)
+        self.characters = characters
+
+
+def typeset(sheet: Sheet, *, now: datetime) -> bytes:
+    """Return the sheet as a PDF (PDF/UA-1: tagged, for screen readers too).
+
+    Raises:
+        FontLacks: It would have holes.
+    """
+    if lacking := sorted(set(sheet.text()) - _has() - {"\n"}):
+        raise FontLacks("".join(lacking))
+    return typst.compile(
+        _PROGRAM.read_bytes(),
+        font_paths=_fonts(),
+        ignore_system_fonts=True,
+        sys_inputs={"sheet": json.dumps(sheet.plain(), ensure_ascii=False)},
+        pdf_standards="ua-1",
+        timestamp=now.replace(microsecond=0),
+    )
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[_FONTS])
+
+
+@cache
+def _has() -> frozenset[str]:
+    """Return the characters that the font has."""
+    found: set[str] = set()
+    for line in (_FONTS / "coverage.txt").read_text(encoding="ascii").split():
+        first, _, last = line.partition("-")
+        found |= {chr(code) for code in range(int(first, 16), int(last or first, 16) + 1)}
+    return frozenset(found)

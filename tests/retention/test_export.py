@@ -1,0 +1,182 @@
+"""A person takes all that is known of them: complete, openable, in bounded memory, and entered before the first byte."""
+
+import io
+import json
+import tracemalloc
+import uuid
+import zipfile
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from consent.capacity import Relationship
+from consent.delegate import Address, Child, request_delegation
+from consent.delegate_decide import approve
+from consent.delegate_end import end_delegation
+from consent.errors import DelegationUnknown
+from consent.models import Grant
+from consent.queries import records_of
+from ledger.leaf import commit
+from ledger.models import Entry
+from retention import about, request_erasure
+from retention.export import export, pieces
+from retention.models import Artifact, Custody
+from retention.pursue import pursue
+from retention.record import upload
+from retention.sweep import sweep
+from tests.conftest import kinds, speech
+from tests.factories import OfficerFactory, UserFactory
+from tests.portal.scene import live
+from tests.retention.test_speak import ask, say
+
+pytestmark = pytest.mark.django_db
+
+
+def taken(user, by=None, now=None):
+    data = b"".join(pieces(export(user=user, by=by, now=now or timezone.now())))
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    assert archive.testzip() is None
+    return archive, json.loads(archive.read("data.json"))
+
+
+def test_all_that_is_known_is_in_it(now):
+    life = live(now)
+    archive, data = taken(life.user)
+    assert data["person"]["email"] == life.user.email
+    assert {each["id"] for each in data["grants"]} == {str(pk) for pk in Grant.objects.values_list("id", flat=True)}
+    assert {each["id"] for each in data["artifacts"]} == {
+        str(pk) for pk in Artifact.objects.values_list("id", flat=True)
+    }
+    for grant in data["grants"]:
+        assert next(each["body"] for each in data["notices"] if each["id"] == grant["notice"])["title"]
+        assert grant["controller"]["name"] == "Harbour Audio"
+        assert json.loads(archive.read(grant["receipt"]))
+    assert {each["slug"] for each in data["purposes"]} == {each["purpose"] for each in data["grants"]}
+    assert {"custody": "app", "name": "Storyteller"}.items() <= data["holders"][0].items()
+    assert {each["at_most"] for each in data["periods"]} >= {"P0DT00H05M00S"}
+    here = [each for each in data["artifacts"] if each["file"]]
+    assert len(here) == Artifact.objects.filter(custody=Custody.VAULT, state="active").count() == 2
+    assert {archive.read(each["file"]) for each in here} == {speech(3.5), speech(2.0)}
+    assert all(each["file"].endswith(".wav") for each in here)
+    assert "data.json" in archive.read("README.txt").decode()
+
+
+def test_every_record_comes_with_the_opening_that_proves_its_leaf(now, monkeypatch):
+    monkeypatch.setattr(about, "BATCH", 3)
+    life = live(now)
+    _, data = taken(life.user)
+    records = data["records"]
+    assert records[0]["kind"] == "access.exported"
+    assert len(records) == len(records_of(user=life.user, limit=1000)) > 20
+    proved = 0
+    for each in records:
+        entry = Entry.objects.filter(ref=each["ref"]).first()
+        if entry is None:
+            continue
+        opening = each["opening"]
+        told = commit("payload", bytes.fromhex(opening["payload_salt"]), opening["payload"].encode())
+        assert json.loads(bytes(entry.leaf))["payload"] == told.hex()
+        assert json.loads(opening["payload"]) == each["payload"]
+        proved += 1
+    assert proved > 20
+
+
+def test_it_is_entered_before_anything_is_handed_out(user, consent):
+    consent()
+    asked = export(user=user, by=None, now=timezone.now())
+    assert kinds()[-1] == "access.exported"
+    (record,) = [record for record in records_of(user=user) if record.kind == "access.exported"]
+    assert record.payload == {}
+    assert next(pieces(asked))
+
+
+def test_a_stranger_to_every_app_takes_the_little_there_is(user):
+    archive, data = taken(user)
+    assert data["grants"] == data["records"] == []
+    assert set(archive.namelist()) == {"README.txt", "data.json"}
+
+
+def test_nothing_of_anybody_else(now):
+    life = live(now)
+    other = UserFactory()
+    archive, data = taken(other)
+    assert life.user.email not in archive.read("data.json").decode()
+    assert data["artifacts"] == []
+
+
+def test_who_acts_for_somebody_takes_their_data_and_not_after_the_end(user, now):
+    child = request_delegation(
+        delegate=user,
+        relationship=Relationship.GUARDIAN,
+        whom=Child(now.date().replace(year=now.date().year - 9, day=1)),
+        label="Little Bear",
+        document=b"%PDF-",
+        now=now,
+    )
+    with pytest.raises(DelegationUnknown):
+        taken(child.principal, by=child)
+    approve(delegation_id=child.id, officer=OfficerFactory(), now=now)
+    request_delegation(
+        delegate=UserFactory(),
+        relationship=Relationship.ATTORNEY,
+        whom=Address(user.email),
+        label="the old one",
+        document=b"%PDF-",
+        now=now,
+    )
+    _, data = taken(child.principal, by=child)
+    assert data["person"]["email"] is None
+    assert [each["acts_for_you"] for each in data["delegations"]] == [user.email]
+    text = json.dumps(data)
+    assert "Little Bear" not in text
+    _, mine = taken(user)
+    assert {each.get("you_act_for") for each in mine["delegations"]} == {"Little Bear", None}
+    assert "the old one" not in json.dumps(mine)
+    end_delegation(delegation_id=child.id, user=user, now=now)
+    with pytest.raises(DelegationUnknown):
+        taken(child.principal, by=child)
+
+
+def test_a_spoken_consent_is_in_it_until_an_erasure_restricts_it(api, user, consent, now):
+    grant = consent()
+    say(api, grant, ask(api, grant).json()["id"])
+    archive, data = taken(user)
+    (said,) = data["grants"][0]["statements"]
+    assert archive.read(said["file"]) == speech(2.5)
+    request_erasure.by_subject(user=user, app_id=None, now=now)
+    archive, data = taken(user)
+    assert not [name for name in archive.namelist() if name.startswith(("statements/", "receipts/"))]
+    for _ in range(2):
+        pursue(clock=lambda: now)
+    assert taken(user)[1]["grants"] == []
+
+
+def test_what_comes_to_its_end_meanwhile_is_left_out(api, app, user, consent, clip):
+    session = uuid.UUID(api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"])
+    now = timezone.now()
+    made = [upload(app=app, session_id=session, data=clip, ttl=timedelta(seconds=n), now=now).artifact for n in (1, 60)]
+    asked = export(user=user, by=None, now=now)
+    sweep(clock=lambda: now + timedelta(seconds=2))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces(asked))))
+    assert f"media/{made[1].id}.wav" in archive.namelist()
+    assert f"media/{made[0].id}.wav" not in archive.namelist()
+    late = export(user=user, by=None, now=now + timedelta(seconds=61))
+    assert "media/" not in str(zipfile.ZipFile(io.BytesIO(b"".join(pieces(late)))).namelist())
+
+
+def test_it_is_never_in_memory_whole(api, app, user, consent):
+    session = uuid.UUID(api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"])
+    now = timezone.now()
+    clip = speech(10.0, rate=48_000)
+    for _ in range(12):
+        upload(app=app, session_id=session, data=clip, ttl=None, now=now)
+    asked = export(user=user, by=None, now=now)
+    tracemalloc.start()
+    try:
+        total = sum(len(piece) for piece in pieces(asked))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert total > 8 * len(clip)
+    assert peak < 6 * len(clip)
