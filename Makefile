@@ -27,10 +27,10 @@ recover: venv ## after a restore, with the service stopped: bring back what the 
 	@exec $(PY) -m deploy.recover
 
 test: venv-dev ## run all tests, the browser's too (TESTS=tests/ledger for some)
-	@exec $(PY) -m pytest "$(TESTS)" -n 2 --cov --cov-report=term $(if $(filter tests,$(TESTS)),--cov-fail-under=90)
+	@exec $(PY) -m pytest "$(TESTS)" -n 2 --durations=25 --cov --cov-report=term $(if $(filter tests,$(TESTS)),--cov-fail-under=90)
 
 soak: venv-dev ## run all tests at their full sizes
-	@CONSONANT_SOAK=1 exec $(PY) -m pytest "$(TESTS)"
+	@CONSONANT_SOAK=1 exec $(PY) -m pytest "$(TESTS)" --timeout=0
 
 check: venv-dev ## lint, types, layers, templates, migrations, production settings, docs
 	$(PY) -m ruff check .
