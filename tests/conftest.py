@@ -3,8 +3,10 @@
 import io
 import logging.config
 import os
+import shutil
 import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import hypothesis
 import numpy as np
@@ -61,8 +63,9 @@ def _quick_passwords(settings):
 
 @pytest.fixture(autouse=True)
 def _own_heads(settings, tmp_path_factory):
-    """What was signed lies outside the database, so each test's database has heads of its own."""
+    """What was signed and published lies outside the database, and the platform's log has one name in all tests: no test meets another's."""
     settings.HEADS = tmp_path_factory.mktemp("heads")
+    shutil.rmtree(Path(settings.LOG_FOLDER, *settings.PLATFORM_ORIGIN.split("/")), ignore_errors=True)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ class Service:
     def said(self):
         return "\n".join(self.lines)
 
-    def wait_ready(self, seconds=90):
+    def wait_ready(self, seconds=180):
         deadline = time.monotonic() + seconds
         while not any(line.startswith("ready in") for line in self.lines):
             assert self.process.poll() is None, self.said
