@@ -15,6 +15,7 @@ import pytest
 
 from tests.deploy.stack import PROJECT, Service, free_port
 
+SOAK = os.environ.get("CONSONANT_SOAK") == "1"
 pytestmark = [
     pytest.mark.stack,
     pytest.mark.skipif(sys.platform != "linux", reason="/proc and PR_SET_PDEATHSIG are Linux's"),
@@ -67,7 +68,7 @@ def test_starts_without_lang_and_refuses_a_second(service, var):
     service.wait_gone(seconds=1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP] if SOAK else [signal.SIGTERM])
 def test_goes_on_and_ends_at_a_signal(service, number):
     service.wait_ready()
     with psycopg.connect(service.owner_url()) as connection:
