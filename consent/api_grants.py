@@ -98,11 +98,11 @@ class Grants(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the grants of the app's user, newest first. Of a user whom nobody knows: an empty list."""
-        said = GrantQuerySerializer(data=request.query_params)
+        said = GrantQuerySerializer(data=_asked(request))
         said.is_valid(raise_exception=True)
         words, app, now = said.validated_data, app_of(request), timezone.now()
         # One and the same query, whether the name is known or not.
-        grants = Grant.objects.select_related("app", "notice", "declaration", "delegation").filter(
+        grants = Grant.objects.select_related("app", "notice", "declaration", "delegation", "purpose").filter(
             app=app, binding__closed_at=None, binding__reference=Binding.reference_of(app, words["subject_ref"])
         )
         if "state" in words:
@@ -142,7 +142,7 @@ class StatusTokenSerializer(serializers.Serializer[Any]):
     """A status token."""
 
     token = serializers.CharField(help_text="A JWT of type `consonant-status+jwt`.")
-    expires_at = serializers.DateTimeField(help_text="Five minutes after it was made.")
+    expires_at = serializers.DateTimeField(help_text="Five minutes after it was made; sooner, where the term ends.")
 
 
 class GrantStatusToken(APIView):
@@ -157,7 +157,7 @@ class GrantStatusToken(APIView):
     )
     def get(self, request: Request, grant_id: uuid.UUID) -> Response:
         """Return a token of five minutes while the consent stands, or answer 403 with the reason."""
-        said = AudienceSerializer(data=request.query_params)
+        said = AudienceSerializer(data=_asked(request))
         said.is_valid(raise_exception=True)
         vouched = vouch(
             app=app_of(request), grant_id=grant_id, audience=said.validated_data["audience"], now=timezone.now()
@@ -196,6 +196,11 @@ def jwks(_request: HttpRequest) -> JsonResponse:
     """Serve the keys that check status tokens and session tokens (RFC 7517)."""
     headers = {"Cache-Control": "public, max-age=300"}
     return JsonResponse(write_jwks(published_keys()), content_type="application/jwk-set+json", headers=headers)
+
+
+def _asked(request: Request) -> dict[str, str]:
+    """Return the query, in which an empty value is a value: read as a form it would be none, and narrow nothing."""
+    return {name: str(said) for name, said in request.query_params.items()}
 
 
 def _own(app: App, grant_id: uuid.UUID) -> Grant:

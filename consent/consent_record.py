@@ -1,5 +1,6 @@
 """The record of one consent, as its papers tell it: from the rows, and from the entries that say what happened."""
 
+import hmac
 import json
 import uuid
 from collections.abc import Iterator
@@ -10,15 +11,18 @@ from typing import Any, Final
 from django.conf import settings
 from django.urls import reverse
 
+from consent.machine import ERASING
 from consent.models import Grant, Notice
 from consent.receipt import KINDS, ConsentFacts, Happened, NoticeFacts, Party, Spoken
-from keyring.keys import store
+from keyring.keys import reference_key, store
 from keyring.seal import unseal
 from ledger.models import Opening, Pending
 from ledger.queries import places_of
 
 DELETION: Final = timedelta(days=7)
 """By then what an app held has been acknowledged as gone, and copies of the key store hold no key of it."""
+_CLOCKS_DIFFER: Final = timedelta(hours=1)
+"""More than the clocks of two machines of the service do."""
 _ASKED: Final = ("consent.requested", "consent.deferred")
 _MOST_ASKED: Final = 200
 _HOW: Final = {"portal": "button on a screen", "spoken": "spoken statement"}
@@ -58,7 +62,12 @@ def tell(grant: Grant) -> Told:
 def _entries(grant: Grant) -> list[_Opened]:
     """Return the entries about this consent, in the order of the log; what waits for its place comes last."""
     request = grant.request
-    found = list(_opened(Opening.objects.filter(holder=grant.subject.evidence_name, kind__in=KINDS)))
+    about = Opening.objects.filter(
+        holder=grant.subject.evidence_name, kind__in=KINDS, at__gte=request.created_at - _CLOCKS_DIFFER
+    )
+    if grant.state in ERASING and grant.ended_at is not None:
+        about = about.filter(at__lte=grant.ended_at + _CLOCKS_DIFFER)
+    found = list(_opened(about))
     # While nobody knew whom an app asked, the request was entered about no person.
     asked = Opening.objects.filter(
         holder=grant.subject.tenant.key_name,
@@ -98,7 +107,7 @@ def _facts(grant: Grant, entries: list[_Opened]) -> ConsentFacts:
     return ConsentFacts(
         grant=grant.id,
         request=grant.request_id,
-        subject=grant.subject_id,
+        subject=_called(grant),
         app=grant.app_id,
         app_name=grant.app.name,
         app_url=grant.app.website,
@@ -129,6 +138,12 @@ def _facts(grant: Grant, entries: list[_Opened]) -> ConsentFacts:
         statement=_spoken(grant),
         replaces=grant.replaces_id,
     )
+
+
+def _called(grant: Grant) -> uuid.UUID:
+    """Return what the papers call the person: an id for this app alone, so that two apps that compare theirs learn nothing."""
+    said = b"receipt" + grant.app_id.bytes + grant.subject_id.bytes
+    return uuid.UUID(bytes=hmac.digest(reference_key(), said, "sha256")[:16], version=4)
 
 
 def _events(grant: Grant, entries: list[_Opened]) -> Iterator[Happened]:
@@ -179,4 +194,4 @@ def _spoken(grant: Grant) -> Spoken | None:
     statement = grant.statements.filter(spoken_at__isnull=False).order_by("-spoken_at").first()
     if statement is None:
         return None
-    return Spoken(phrase=statement.phrase, speech=statement.speech, speaker=statement.speaker)
+    return Spoken(phrase=statement.phrase, nonce=statement.nonce, speech=statement.speech, speaker=statement.speaker)

@@ -80,7 +80,9 @@ KINDS: Final = {
 }
 """The kinds of entries that a receipt tells, and the state that each leads to."""
 
-_YES: Final = {State.GIVEN, State.RENEWED}
+YES: Final = {State.GIVEN, State.RENEWED}
+"""Under these use is permitted, and they last until the end of the term."""
+
 _EXPLICIT: Final = "dpv:ExplicitlyExpressedConsent"
 _PURPOSES: Final = {
     "identification": "dpv:IdentityVerification",
@@ -168,6 +170,7 @@ class ConsentFacts:
     grant: uuid.UUID
     request: uuid.UUID
     subject: uuid.UUID
+    """What the person is called towards this app; towards another it is another."""
     app: uuid.UUID
     app_name: str
     app_url: str
@@ -409,11 +412,11 @@ def _event(each: Happened, facts: ConsentFacts, lines: Mapping[str, str]) -> dic
     }
     if each.how:
         said["dpv:hasIndicationMethod"] = each.how
-    if each.actor in {"subject", *_ACTORS}:
-        said["vl:actorRelationship"] = "self" if each.actor == "subject" else each.actor
+    if relationship := relationship_of(each.actor):
+        said["vl:actorRelationship"] = relationship
     if each.delegation:
         said["vl:authorityEvidence"] = str(each.delegation)
-    if state in _YES:
+    if state in YES:
         said["dpv:hasDuration"] = [{"@type": "dpv:UntilTimeDuration", "rdf:value": text(facts.valid_until)}]
         if facts.uses_left is not None:
             said["dpv:hasDuration"].append({"@type": "dpv:FixedOccurrencesDuration", "rdf:value": 1})
@@ -429,9 +432,14 @@ def _event(each: Happened, facts: ConsentFacts, lines: Mapping[str, str]) -> dic
     return said | _place_of_entry(each, lines)
 
 
+def relationship_of(actor: str) -> str | None:
+    """Return what whoever acted is to the person; None of an app, an officer and the service."""
+    return "self" if actor == "subject" else actor if actor in _ACTORS else None
+
+
 def types_of(state: str) -> list[str]:
     """Return the types of a status in a receipt."""
-    return [*STATUS[state], *([_EXPLICIT] if state in _YES else [])]
+    return [*STATUS[state], *([_EXPLICIT] if state in YES else [])]
 
 
 def _by(each: Happened, facts: ConsentFacts) -> str:
@@ -490,6 +498,7 @@ def _check(body: dict[str, Any]) -> None:
         _must(isinstance(record.get(name), str), f"the record has no `{name}`")
     for name in ("vl:operations", "vl:artifactScope", "vl:currentStatus", "dpv:hasNotice"):
         _must(isinstance(record.get(name), list), f"the record has no `{name}`")
+    _must("vl:usesLeft" in record, "the record has no `vl:usesLeft`")
     events = record.get("dpv:hasConsentStatus")
     _must(isinstance(events, list) and 0 < len(events) <= MAX_EVENTS, "it tells no status, or too many")
     for each in events:

@@ -4,7 +4,8 @@
     {"iss": "consonant.local/acme", "aud": "https://tts.example", "iat": 1700000000, "exp": 1700000300, "jti": "...",
      "standing": true, "purpose": "voice-cloning", "operations": ["synthesize"]}
 
-An app staples it to what it asks of another host; the host demands one that is five minutes old at most. It names no person, no grant
+An app staples it to what it asks of another host; the host demands one that is five minutes old at most. Where the consent's term ends
+before, it is good until then. It names no person, no grant
 and no app's user, and each has an id of its own, so two of them cannot be joined. It authorises no recording: whoever records asks for a
 session.
 """
@@ -39,11 +40,21 @@ class Standing:
 
 
 def issue(  # noqa: PLR0913
-    *, signer: Signer, audience: str, purpose: str, operations: Collection[str], now: datetime, jti: uuid.UUID
+    *,
+    signer: Signer,
+    audience: str,
+    purpose: str,
+    operations: Collection[str],
+    now: datetime,
+    ends: datetime,
+    jti: uuid.UUID,
 ) -> tuple[str, datetime]:
-    """Return a token that says "standing at `now`", and until when it is good. `jti` is random, of this token alone."""
+    """Return a token that says "standing at `now`", and until when it is good: `ends`, the end of the consent's term, at the latest.
+
+    Whole seconds: one that is made in the last second of the term is good for that second. `jti` is random, of this token alone.
+    """
     at = seconds(now)
-    until = at + int(LIFE.total_seconds())
+    until = min(at + int(LIFE.total_seconds()), max(at + 1, seconds(ends)))
     claims = {
         "aud": audience,
         "iat": at,

@@ -1,7 +1,8 @@
 """Verify a consent receipt offline: that its issuer signed it, and that its log states what it says. Pure.
 
 Each status is held against its entry: kind, time, who acted, which consent, notice, screen, authority and reason; for "given" also
-operations, scope and term. So whoever signs a receipt can leave out what came last, and nothing else.
+operations, scope, term and whether it is for one use. So whoever signs a receipt can leave out what came last, and nothing else. That it
+was an officer who acted is the issuer's word: which one is not opened.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +11,20 @@ from itertools import islice
 from typing import Any, Final
 
 from consent.errors import ReceiptBroken
-from consent.receipt import KINDS, PROFILE, RECORD_PROFILE, STATUS, TYPE, issuer_of, parse, place_in_log, text, types_of
+from consent.receipt import (
+    KINDS,
+    PROFILE,
+    RECORD_PROFILE,
+    STATUS,
+    TYPE,
+    YES,
+    issuer_of,
+    parse,
+    place_in_log,
+    relationship_of,
+    text,
+    types_of,
+)
 from ledger import checkpoint as checkpoints
 from ledger import leaf as leaves
 from ledger import note, shown, signed_json
@@ -78,6 +92,7 @@ def _verify_signature(body: dict[str, Any], signature: str, verifiers: Sequence[
 
 def _verify_states(record: dict[str, Any], created: str) -> Iterator[Finding]:
     events = record["dpv:hasConsentStatus"]
+    lasts = next((each.get("dpv:hasDuration") for each in events if each["vl:entryKind"] == "consent.given"), None)
     for each in events:
         state = each["vl:state"]
         if KINDS.get(each["vl:entryKind"]) != state or each["@type"] != types_of(state):
@@ -85,6 +100,10 @@ def _verify_states(record: dict[str, Any], created: str) -> Iterator[Finding]:
         at = _time(each["dpv:isIndicatedAtTime"])
         if at is None or at > (_time(created) or datetime.min.replace(tzinfo=UTC)):
             yield bad("status.time", None, f"{state[:40]}: its time is none, or after the receipt's")
+        if each.get("dpv:hasDuration") != (lasts if state in YES else None):
+            yield bad("status.duration", None, f"{state[:40]}: it does not last as long as what was given")
+        if each.get("vl:actorRelationship") != relationship_of(each["vl:actor"]):
+            yield bad("status.actor", None, f"{state[:40]}: whoever acted is something else to the person")
     last = events[-1]["vl:state"]
     if record["vl:state"] != last or record["vl:currentStatus"] != list(STATUS.get(last, ())):
         yield bad("status.current", None, "the current status is not the last one told")
@@ -146,16 +165,16 @@ def _verify_event(event: dict[str, Any], record: dict[str, Any], entry: Shown) -
             yield bad("status.differs", None, f"{ref}: the entry says another {name}")
     if not _acted(event, record, leaf):
         yield bad("status.actor", None, f"{ref}: the entry says that somebody else acted")
-    place = {"vl:entry": ref, **place_in_log(leaf)}
+    place = {"vl:entry": ref, "vl:actorSalt": event.get("vl:actorSalt"), **place_in_log(leaf)}
     places = [event, record] if event["vl:entryKind"] == "consent.given" else [event]
     if any(each.get(name) != value for each in places for name, value in place.items()):
         yield bad("entry.place", None, f"{ref}: it stands elsewhere in the log")
 
 
 def _acted(event: dict[str, Any], record: dict[str, Any], leaf: leaves.Leaf) -> bool:
-    """Say whether the entry commits to who acted, where the receipt opens that."""
+    """Say whether the entry commits to who acted; which officer it was, a receipt does not open."""
     if "vl:actorSalt" not in event:
-        return True
+        return bool(event["vl:actor"] == "officer")
     actor = f"app:{record['vl:appId']}" if event["vl:actor"] == "app" else event["vl:actor"]
     try:
         return leaves.commit("actor", bytes.fromhex(event["vl:actorSalt"]), actor.encode()) == leaf.actor
@@ -178,7 +197,11 @@ def _claims(event: dict[str, Any], record: dict[str, Any], said: Mapping[str, An
     if event["vl:entryKind"] == "consent.given":
         claims["operations"] = record["vl:operations"]
         claims["scope"] = record["vl:artifactScope"]
-        claims["valid_until"] = _until(event, said)
+        durations = _durations(event)
+        claims["valid_until"] = _until(durations, said)
+        if "choice" in said:
+            counted = "dpv:FixedOccurrencesDuration" in durations, record["vl:usesLeft"] is not None
+            claims["choice"] = {(True, True): "once", (False, False): "term"}.get(counted)
     return claims
 
 
@@ -196,14 +219,22 @@ def _notice_claimed(event: dict[str, Any], record: dict[str, Any]) -> dict[str, 
     return None
 
 
-def _until(event: dict[str, Any], said: Mapping[str, Any]) -> Any:
+def _durations(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the durations of a status, by type; none, where one is malformed or comes twice."""
+    try:
+        durations = {each["@type"]: each["rdf:value"] for each in event["dpv:hasDuration"]}
+        return durations if len(durations) == len(event["dpv:hasDuration"]) else {}
+    except (KeyError, TypeError):
+        return {}
+
+
+def _until(durations: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
     """Return the payload's own word for the end of the term if it is the receipt's, which writes it in another form."""
     try:
         until = text(datetime.fromisoformat(str(said.get("valid_until"))).astimezone(UTC))
-        told = [each["rdf:value"] for each in event["dpv:hasDuration"] if each["@type"] == "dpv:UntilTimeDuration"]
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         return None
-    return said.get("valid_until") if told == [until] else None
+    return said.get("valid_until") if durations.get("dpv:UntilTimeDuration") == until else None
 
 
 def _time(said: str) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Vouch for a consent: a status token, if it stands at this moment.
+"""Vouch for a consent: a status token, if it stands at this moment; of one whose uses are spent, while the last is under way.
 
 The grant is read from the database in the call itself; nothing is kept and nothing entered. A withdrawal that commits a moment later ends
 what this token said within five minutes.
@@ -12,7 +12,7 @@ from accounts.models import App
 from consent import status_token
 from consent.errors import GrantUnknown
 from consent.models import Grant
-from consent.terms import Refusal, stands
+from consent.terms import EXHAUSTED, Refusal, stands
 from consent.token_keys import signer_of
 
 
@@ -30,19 +30,23 @@ def vouch(*, app: App, grant_id: uuid.UUID, audience: str, now: datetime) -> Vou
     Raises:
         GrantUnknown: The app has no such grant.
     """
-    grants = Grant.objects.select_related("app__tenant", "notice", "declaration", "delegation")
+    grants = Grant.objects.select_related("app__tenant", "notice", "declaration", "delegation", "purpose")
     grant = grants.filter(id=grant_id, app=app).first()
     if grant is None:
         raise GrantUnknown
-    standing = stands(grant.facts(), now=now)
+    facts = grant.facts()
+    standing = stands(facts, now=now)
     if isinstance(standing, Refusal):
         return standing
+    if grant.uses_left == 0 and not grant.sessions.filter(closed_at=None, expires_at__gt=now).exists():
+        return EXHAUSTED
     token, expires_at = status_token.issue(
         signer=signer_of(grant.app.tenant, now=now),
         audience=audience,
         purpose=grant.purpose_id,
         operations=grant.operations,
         now=now,
+        ends=min(standing.until, facts.guardian_until or standing.until),
         jti=uuid.uuid4(),
     )
     return Vouched(token, expires_at)

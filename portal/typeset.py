@@ -1,6 +1,7 @@
-"""Set a sheet as a PDF, with the font that lies beside this module and no other.
+"""Set a sheet as a PDF, with the fonts that lie beside this module and no other.
 
-A character that the font lacks would be left out without a word. So the text is held against what the font has before anything is set.
+A character that they lack would be left out without a word. So the text is held against what they have before anything is set. It is set in
+Unicode's composed form (NFC): an accent of its own would need its letter's font.
 What the sheet says reaches typst as data, never as a part of its program.
 """
 
@@ -9,6 +10,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
 
 import typst
 
@@ -19,7 +21,7 @@ _PROGRAM: Final = Path(__file__).parent / "sheet.typ"
 
 
 class FontLacks(Exception):
-    """The font lacks characters of the text, which are carried."""
+    """The fonts lack characters of the text, which are carried."""
 
     def __init__(self, characters: str) -> None:
         super().__init__(characters)
@@ -32,13 +34,13 @@ def typeset(sheet: Sheet, *, now: datetime) -> bytes:
     Raises:
         FontLacks: It would have holes.
     """
-    if lacking := sorted(set(sheet.text()) - _has() - {"\n"}):
+    if lacking := sorted(set(normalize("NFC", sheet.text())) - _has() - {"\n"}):
         raise FontLacks("".join(lacking))
     return typst.compile(
         _PROGRAM.read_bytes(),
         font_paths=_fonts(),
         ignore_system_fonts=True,
-        sys_inputs={"sheet": json.dumps(sheet.plain(), ensure_ascii=False)},
+        sys_inputs={"sheet": normalize("NFC", json.dumps(sheet.plain(), ensure_ascii=False))},
         pdf_standards="ua-1",
         timestamp=now.replace(microsecond=0),
     )
@@ -51,9 +53,10 @@ def _fonts() -> typst.Fonts:
 
 @cache
 def _has() -> frozenset[str]:
-    """Return the characters that the font has."""
+    """Return the characters that the fonts have."""
     found: set[str] = set()
-    for line in (_FONTS / "coverage.txt").read_text(encoding="ascii").split():
-        first, _, last = line.partition("-")
-        found |= {chr(code) for code in range(int(first, 16), int(last or first, 16) + 1)}
+    for listed in _FONTS.glob("coverage-*.txt"):
+        for line in listed.read_text(encoding="ascii").split():
+            first, _, last = line.partition("-")
+            found |= {chr(code) for code in range(int(first, 16), int(last or first, 16) + 1)}
     return frozenset(found)

@@ -1,14 +1,17 @@
 """Read a clip in a process of its own.
 
 What parses it is large, and partly native code, and the file is a stranger's: it may be made to take minutes, all memory, or the process
-down. So the parser runs where that harms nobody: with a few seconds of processor time, bounded memory, no right to write a file, and none
-of the service's environment. The bytes go through a pipe; nothing lies on the disk.
+down. So the parser runs where that harms nobody: with a few seconds of processor time that nobody else wants, bounded memory, no right to
+write a file, and none of the service's environment. Where memory is short, it goes first. The bytes go through a pipe; nothing lies on the
+disk.
 """
 
+import os
 import resource
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +41,8 @@ def read(data: bytes) -> clip.Clip | None:
         done = subprocess.run(
             [sys.executable, "-m", "retention.clip_process"],
             input=data,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             timeout=2 * SECONDS,
             check=True,
             cwd=_PROJECT,
@@ -51,12 +55,20 @@ def read(data: bytes) -> clip.Clip | None:
     return clip.load(done.stdout)
 
 
-def main() -> None:
-    """Read one file from the standard input, and write what it says."""
+def limit() -> None:
+    """Give this process no more than it may have."""
+    os.nice(19)
+    with suppress(OSError):  # there on Linux alone
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """Read one file from the standard input, and write what it says."""
+    limit()
     sys.stdout.buffer.write(clip.dump(clip.read(sys.stdin.buffer.read())))
 
 

@@ -196,6 +196,10 @@ def _technical(exhibit: Exhibit) -> list[str]:
 
 
 def _sentence(exhibit: Exhibit) -> str:
+    if exhibit.reason == "large":
+        return _(
+            "This is too large to be checked on this page. The program `consonant`, which anybody can have, checks it on a computer of yours."
+        )
     if exhibit.kind == Kind.UNKNOWN:
         return _(
             "This is no receipt, certificate, token or proof that is known here, and no sound or picture. It may have been cut short."

@@ -456,10 +456,10 @@ ISSUERS_WORD = {
     # Of the whole: which receipt, when it was made.
     "@context", "@id", "dpv:hasIdentifier", "dct:created",
     # Of the record: what stands beside the entries.
-    "@type", "dct:replaces", "dpv:hasDataSubject", "dct:language", "dpv:hasProcess", "dpv:hasEntity", "vl:appName", "vl:usesLeft",
+    "@type", "dct:replaces", "dpv:hasDataSubject", "dct:language", "dpv:hasProcess", "dpv:hasEntity", "vl:appName",
     # Of a notice: the words; of a status: what is worked out from the rest, and what was said aloud.
-    "dct:title", "dct:date", "dct:coverage", "dpv:isIndicatedBy", "dpv:hasIndicationMethod", "dpv:hasDuration", "vl:actorRelationship",
-    "vl:statementText", "vl:statementNonce", "vl:asrMatch", "vl:speakerMatch", "vl:actorSalt",
+    "dct:title", "dct:date", "dct:coverage", "dpv:isIndicatedBy", "dpv:hasIndicationMethod",
+    "vl:statementText", "vl:statementNonce", "vl:asrMatch", "vl:speakerMatch",
 }  # fmt: skip
 
 
@@ -495,6 +495,18 @@ LIES = {
     ),
     "another screen": lambda record: record["dpv:hasConsentStatus"][1].update({"vl:uiSnapshotSha256": "7" * 64}),
     "the person instead of the guardian": lambda record: record["dpv:hasConsentStatus"][1].update({"vl:actor": "subject"}),
+    "the person instead of the guardian, unproven": lambda record: (
+        record["dpv:hasConsentStatus"][1].pop("vl:actorSalt"),
+        record["dpv:hasConsentStatus"][1].update({"vl:actor": "subject", "vl:actorRelationship": "self"}),
+    ),
+    "the guardian as the person": lambda record: record["dpv:hasConsentStatus"][1].update({"vl:actorRelationship": "self"}),
+    "once instead of as often as needed": lambda record: (
+        record.update({"vl:usesLeft": 1}),
+        record["dpv:hasConsentStatus"][1]["dpv:hasDuration"].append({"@type": "dpv:FixedOccurrencesDuration", "rdf:value": 1}),
+    ),
+    "a longer term since it was confirmed": lambda record: record["dpv:hasConsentStatus"][5]["dpv:hasDuration"][0].update(
+        {"rdf:value": "2036-01-01T00:00:00.000Z"}
+    ),
     "no authority": lambda record: record["dpv:hasConsentStatus"][1].pop("vl:authorityEvidence"),
     "another app": lambda record: record.update({"vl:appId": str(TENANT)}),
     "another purpose": lambda record: record.update({"vl:purpose": "speaker-verification"}),
@@ -511,6 +523,27 @@ def test_who_signs_it_is_found_out(lie):
     found = findings(receipt.sign(body, signer=ISSUER))
     assert {level for level, _ in found} == {"error"}
     assert "signature.other_text" not in {what for _, what in found}
+
+
+def test_once_stays_once():
+    """The other way round: what was for one use is not told as one for the whole term."""
+    kind, actor, said = STORY[1]
+    entries, head, happened = logged([STORY[0], (kind, actor, said | {"choice": "once"})])
+    facts = replace(FACTS, notice=FIRST, events=tuple(event(*each) for each in happened), uses_left=1)
+    body = build(facts, entries, head)
+    assert findings(receipt.sign(body, signer=ISSUER)) == [("ok", "receipt.verified")]
+    body["dpv:hasRecordOfActivity"][0]["dpv:hasConsentStatus"][1]["dpv:hasDuration"].pop()
+    for uses in (1, None):
+        body["dpv:hasRecordOfActivity"][0]["vl:usesLeft"] = uses
+        assert findings(receipt.sign(body, signer=ISSUER)) == [("error", "status.differs")]
+
+
+def test_which_officer_acted_is_not_opened():
+    entries, head, happened = logged([*STORY[:2], ("consent.revoked", "officer:7", {**IDS, "reason": "complaint"})])
+    events = [event(*each) for each in happened]
+    events[2] = replace(events[2], actor="officer", actor_salt="")
+    signed = receipt.sign(build(replace(FACTS, notice=FIRST, events=tuple(events)), entries, head), signer=ISSUER)
+    assert findings(signed) == [("ok", "receipt.verified")]
 
 
 def test_only_what_came_last_can_be_left_out():

@@ -1,6 +1,7 @@
 """Receipts as the service issues them, to the app and to the person, over a consent's whole life."""
 
 import json
+import re
 from datetime import timedelta
 
 import jsonschema
@@ -18,9 +19,11 @@ from consent.withdraw import withdraw
 from ledger.models import Log
 from ledger.note import Verifier
 from ledger.signing import published_certifier
+from retention.phrase import NONCE_WORDS
 from tests import vectors
 from tests.conftest import Api
 from tests.factories import AppFactory, UserFactory
+from tests.retention import test_speak as speaking
 from tests.retention.test_erasure import erase, seal
 
 pytestmark = pytest.mark.django_db
@@ -64,25 +67,39 @@ def test_before_it_is_sealed_it_is_the_issuers_word_and_afterwards_the_logs(api,
     assert findings(take(api, grant).content, keys) == [("ok", "receipt.verified")]
 
 
-def test_a_request_that_was_entered_about_nobody_is_shown_too(api, consent, keys):
+def test_a_request_that_was_entered_about_nobody_is_shown_too(api, user, consent, keys):
     """The first consent binds the person: its request stands under the tenant's key. The second one's stands under theirs."""
-    for _ in range(2):
-        grant = consent()
+    first = consent()
+    withdraw(grant_id=first.id, user=user, now=timezone.now())
+    grant = consent()
     seal()
-    for each in Grant.objects.all():
+    for each, count in ((first, 3), (grant, 2)):
         data = take(api, each).content
         assert findings(data, keys) == [("ok", "receipt.verified")]
-        assert len(receipt.parse(data)[0]["vl:entries"]) == 2
+        assert len(receipt.parse(data)[0]["vl:entries"]) == count
     record = receipt.parse(take(api, grant).content)[0]["dpv:hasRecordOfActivity"][0]
-    assert record["dct:replaces"].startswith("urn:uuid:")
+    assert record["dct:replaces"] == f"urn:uuid:{first.id}"
+
+
+def person(data):
+    return receipt.parse(data)[0]["dpv:hasRecordOfActivity"][0]["dpv:hasDataSubject"]["@id"]
 
 
 def test_nobody_is_named_in_it(api, app, user, consent):
     grant = consent(ref="user-of-the-app-17")
-    data = take(api, grant).content.decode()
-    assert str(grant.subject_id) in data
-    for word in (user.email, "user-of-the-app-17", str(user.id)):
-        assert word not in data
+    data = take(api, grant).content
+    for word in (user.email, "user-of-the-app-17", str(user.id), str(grant.subject_id)):
+        assert word not in data.decode()
+    assert person(data) == person(take(api, consent(ref="user-of-the-app-17")).content)
+
+
+def test_two_apps_cannot_join_their_users_by_receipts(api, app, tenant, user, consent):
+    """Not even two of one organisation: all ids that both receipts hold are the organisation's."""
+    other = AppFactory(tenant=tenant)
+    one, two = (take(Api(each), consent(by=each)).content for each in (app, other))
+    assert person(one) != person(two)
+    ids = [set(re.findall(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", data)) for data in (one, two)]
+    assert ids[0] & ids[1] == {str(tenant.id).encode()}
 
 
 def test_what_is_not_this_apps_or_this_persons(api, tenant, user, consent, client):
@@ -140,6 +157,38 @@ def test_the_record_names_the_notice_that_was_read_and_who_answers_for_it(consen
     assert controller["schema:contactPoint"][0]["schema:streetAddress"] == "1 Example Street"
     assert controller["schema:contactPoint"][1]["schema:email"] == "dpo@acme.example"
     assert record["dpv:hasProcess"][0]["dpv:hasJurisdiction"] == ["loc:CN"]
+
+
+def test_what_others_of_the_same_person_hold_is_not_unsealed(api, user, consent, monkeypatch):
+    """A receipt takes as long as its own consent's story, not as all that the person ever allowed."""
+    from consent import consent_record
+
+    old = consent(at=timezone.now() - timedelta(days=90))
+    withdraw(grant_id=old.id, user=user, now=timezone.now() - timedelta(days=80))
+    for days in range(70, 40, -1):
+        other = consent(at=timezone.now() - timedelta(days=days), ref="user-2")
+        withdraw(grant_id=other.id, user=user, now=timezone.now() - timedelta(days=days, hours=-1))
+    seen = []
+    unseal = consent_record.unseal
+    monkeypatch.setattr(consent_record, "unseal", lambda *said, **more: seen.append(1) or unseal(*said, **more))
+    assert states(take(api, old).content) == ["requested", "given", "withdrawn"]
+    assert len(seen) == 3
+
+
+def test_what_was_said_aloud_stands_beside_the_yes_with_its_nonce(api, consent, keys):
+    grant = consent()
+    asked_ = speaking.ask(api, grant).json()
+    assert speaking.say(api, grant, asked_["id"]).status_code == 201
+    seal()
+    data = take(api, grant).content
+    assert findings(data, keys) == [("ok", "receipt.verified")]
+    given = receipt.parse(data)[0]["dpv:hasRecordOfActivity"][0]["dpv:hasConsentStatus"][1]
+    assert given["vl:statementText"] == asked_["phrase"]
+    words = given["vl:statementNonce"].split()
+    assert asked_["phrase"].endswith(f"{', '.join(words)}.")
+    assert len(words) == NONCE_WORDS
+    assert given["vl:speakerMatch"]["threshold"] == str(speaking.SPEAKER["threshold"])
+    jsonschema.validate(json.loads(data), vectors.load("consent/spec/receipt.schema.json"))
 
 
 def test_each_receipt_is_one_of_its_own(api, consent):

@@ -17,6 +17,7 @@ from consent.errors import TokenRefused
 from consent.jose import Key, Signer, read_jwks, write_jwks
 from consent.models import Grant
 from consent.pause import pause, resume
+from consent.suspend import suspend
 from consent.token_keys import key_of
 from consent.withdraw import withdraw
 from retention.models import Artifact
@@ -32,6 +33,7 @@ KEYS = {signer.key.kid: signer.key for signer in (ACME, OTHER)}
 
 def issued(signer=ACME, **changes):
     said = {"audience": TTS, "purpose": "voice-cloning", "operations": ["synthesize", "embed"], "now": NOW}
+    said["ends"] = NOW + timedelta(days=1)
     return status_token.issue(signer=signer, jti=uuid.UUID(int=7), **(said | changes))[0]
 
 
@@ -65,6 +67,14 @@ def test_what_it_shows():
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
     assert set(claims) == {"iss", "aud", "iat", "exp", "jti", "standing", "purpose", "operations"}
     assert (claims["standing"], claims["exp"] - claims["iat"]) == (True, 300)
+
+
+@pytest.mark.parametrize(("left", "good"), [(299, 299), (300, 300), (301, 300), (1, 1), (0.4, 1)])
+def test_it_is_good_no_longer_than_the_consent(left, good):
+    standing = status_token.verify(
+        issued(ends=NOW + timedelta(seconds=left)), keys=KEYS, audience=TTS, now=NOW + timedelta(seconds=good - 1)
+    )
+    assert standing.until == NOW + timedelta(seconds=good)
 
 
 def test_the_thumbprint_is_that_of_rfc_8037():
@@ -292,6 +302,12 @@ def test_time_ends_it_before_the_sweep_has_noticed(api, consent):
 
 
 @pytest.mark.django_db
+def test_it_ends_with_the_term(api, consent):
+    grant = consent(at=timezone.now() - timedelta(days=30) + timedelta(minutes=1))
+    assert status(api, grant).json()["expires_at"][:19] == grant.valid_until.isoformat()[:19]
+
+
+@pytest.mark.django_db
 def test_the_keys_are_published_and_named(api, app, consent, client, keys):
     assert key_of(app.tenant) is None
     status(api, consent())
@@ -319,6 +335,30 @@ def test_a_record_names_its_session_by_the_token(api, app, tenant, consent, clip
     late = api.post("/api/v1/embeddings", said)
     assert (late.status_code, late.json()["standing"]) == (201, "late")
     assert Artifact.objects.filter(session_id=opened["id"]).count() == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (lambda grant, user: withdraw(grant_id=grant.id, user=user, now=timezone.now()), "consent_withdrawn"),
+        (lambda grant, user: pause(grant_id=grant.id, user=user, now=timezone.now()), "consent_paused"),
+        (
+            lambda grant, _: suspend(app_id=grant.app_id, reason="complaint", officer="7", now=timezone.now()),
+            "app_suspended",
+        ),
+    ],
+    ids=["withdrawal", "pause", "suspension"],
+)  # fmt: skip
+def test_a_session_token_is_dead_with_its_session(api, user, consent, clip, end, reason):
+    """Its signature and its hour are as good as before: what decides is the database."""
+    grant = consent(operations=("upload", "embed"))
+    token = api.post("/api/v1/sessions", {"grant": str(grant.id)}).json()["token"]
+    assert api.upload(token, clip).status_code == 201
+    end(grant, user)
+    refused_ = api.upload(token, clip)
+    assert (refused_.status_code, refused_.json()["reason"]) == (403, reason)
+    assert api.post("/api/v1/embeddings", {"session": token, "dimensions": 192}).json()["standing"] == "unpermitted"
 
 
 @pytest.mark.django_db

@@ -3,6 +3,9 @@
 import io
 import json
 import random
+import signal
+import subprocess
+import sys
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -288,3 +291,50 @@ def test_a_file_that_takes_too_long_harms_nobody(monkeypatch):
         for _ in taken:
             clip_process._room.release()
     assert all(taken)
+
+
+def limited(program, **more):
+    """Run a program under the limits of the process that reads clips."""
+    return subprocess.run(
+        [sys.executable, "-c", f"from retention import clip_process\n{program}"],
+        cwd=vectors.PROJECT,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        **more,
+    )
+
+
+def test_it_may_not_take_all_memory():
+    done = limited("clip_process.limit()\nbytes(2**30)")
+    assert "MemoryError" in done.stderr
+    assert limited("bytes(2**30)").returncode == 0
+
+
+def test_it_may_not_work_for_long():
+    done = limited("clip_process.SECONDS = 1\nclip_process.limit()\nwhile True: pass")
+    assert done.returncode in {-signal.SIGXCPU, -signal.SIGKILL}
+
+
+def test_it_may_not_write_a_file_nor_leave_one_when_it_crashes(tmp_path):
+    path = tmp_path / "written"
+    done = limited(f"clip_process.limit()\nwith open({str(path)!r}, 'w') as file: file.write('x')")
+    assert "File too large" in done.stderr
+    assert path.read_text() == ""
+    assert (
+        limited("import resource\nclip_process.limit()\nprint(resource.getrlimit(resource.RLIMIT_CORE))").stdout
+        == "(0, 0)\n"
+    )
+
+
+def test_it_is_the_last_to_be_served_and_the_first_to_go():
+    done = limited("import os\nclip_process.limit()\nprint(os.nice(0), open('/proc/self/oom_score_adj').read())")
+    assert done.stdout.split() == ["19", "1000"]
+
+
+def test_the_reader_is_limited():
+    """What the tests above show is what the program itself does before it reads."""
+    program = "clip_process.clip.read = lambda data: print(clip_process.os.nice(0), data)\nclip_process.main()"
+    assert limited(program, input="hello").stdout == "null19 b'hello'\n"
