@@ -4,12 +4,15 @@ Every verb by which a person answers, withdraws or asks takes `by`: None for the
 in the verb's own transaction.
 """
 
+import hmac
+import uuid
 from datetime import datetime
 
 from accounts.models import User
 from consent.capacity import Capacity, Relationship, capacity
 from consent.errors import AgeUnsaid, DelegationUnknown, GuardianNeeded
 from consent.models import Delegation
+from keyring.keys import reference_key
 
 
 def actor(*, user: User, by: Delegation | None, now: datetime) -> str:
@@ -47,6 +50,13 @@ def must_be_able(*, user: User, by: Delegation | None, now: datetime) -> None:
         raise GuardianNeeded
 
 
-def told(by: Delegation | None) -> dict[str, str]:
-    """Return what an entry says of the power by which somebody acted; nothing where the person did."""
-    return {"delegation": str(by.id)} if by else {}
+def told(by: Delegation | None, *, app: uuid.UUID) -> dict[str, str]:
+    """Return what an entry about an app says of the power by which somebody acted; nothing where the person did."""
+    return {"delegation": str(name_of(by, app=app))} if by else {}
+
+
+def name_of(by: Delegation, *, app: uuid.UUID) -> uuid.UUID:
+    """Return what stands for a delegation in what one app may see: no two apps find out that theirs is the same."""
+    return uuid.UUID(
+        bytes=hmac.digest(reference_key(), b"delegation" + app.bytes + by.id.bytes, "sha256")[:16], version=4
+    )

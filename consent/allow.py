@@ -15,14 +15,13 @@ from consent import act_for
 from consent.bind import bind
 from consent.capacity import Relationship
 from consent.enter import enter_for_grant
-from consent.errors import NotExplicit, NoticeChanged, PurposeForbidden
-from consent.models import ConsentRequest, Declaration, Delegation, Grant
+from consent.errors import NotExplicit, NoticeChanged, PurposeForbidden, RequestExpired
+from consent.machine import LIVING
+from consent.models import Binding, ConsentRequest, Declaration, Delegation, Grant
 from consent.queries import lock_open_request, notice_for
 from consent.show import keep_screen
-from consent.use_class import RULES
+from consent.use_class import RULES, is_forbidden_in
 from hooks.notify import notify
-
-_MAY_BE_ILLINOIS = frozenset({"", "US", "US-IL"})
 
 
 def allow(  # noqa: PLR0913
@@ -41,7 +40,7 @@ def allow(  # noqa: PLR0913
     `notice_id` and `screen` are what the person read: the notice, and the words of the screen as HTML. `by` is who acts for the person.
 
     Raises:
-        RequestUnknown, RequestAnswered, RequestExpired: It cannot be answered.
+        RequestUnknown, RequestAnswered, RequestExpired: It cannot be answered; also where the newest notice does not say all it asks for.
         BoundToAnother: The app's user is tied to somebody else.
         NoticeChanged: What was read is not the newest notice.
         AgeUnsaid, GuardianNeeded, DelegationUnknown: Who answers may not.
@@ -53,13 +52,15 @@ def allow(  # noqa: PLR0913
         act_for.must_be_able(user=user, by=by, now=now)
         request = lock_open_request(token=token, now=now)
         residence = User.objects.values_list("residence", flat=True).get(id=user.id)
-        if request.purpose.trades_voiceprints and residence in _MAY_BE_ILLINOIS:
+        if is_forbidden_in(residence, trades_voiceprints=request.purpose.trades_voiceprints):
             raise PurposeForbidden
         if RULES[request.purpose.use_class].explicit_act and not (notice_id and screen):
             raise NotExplicit
         notice = notice_for(request=request, locale=locale)
         if notice_id not in {None, notice.id}:
             raise NoticeChanged
+        if not set(request.operations) <= set(notice.operations):
+            raise RequestExpired
         binding = bind(app=request.app, reference=bytes(request.reference or b""), user=user, now=now)
         grant = Grant.objects.create(
             subject=binding.subject,
@@ -75,7 +76,7 @@ def allow(  # noqa: PLR0913
             actor=by.relationship if by else Relationship.SELF,
             delegation=by,
             jurisdiction=residence,
-            replaces=Grant.objects.filter(binding=binding, purpose=request.purpose_id).order_by("-id").first(),
+            replaces=_ended(binding, request),
             valid_from=now,
             valid_until=now + request.term,
             uses_left=1 if choice == "once" else None,
@@ -107,8 +108,19 @@ def allow(  # noqa: PLR0913
                 "notice": notice.shown(),
                 "screen": grant.screen_id,
                 "how": "portal",
-                **act_for.told(by),
+                **act_for.told(by, app=request.app_id),
             },
             now=now,
         )
     return grant
+
+
+def _ended(binding: Binding, request: ConsentRequest) -> Grant | None:
+    """Return the last consent to some of the same that has ended: one that stands is not replaced."""
+    earlier = Grant.objects.filter(
+        binding=binding,
+        purpose=request.purpose_id,
+        operations__overlap=request.operations,
+        scope__overlap=request.scope,
+    )
+    return earlier.exclude(state__in=LIVING).order_by("-id").first()

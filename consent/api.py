@@ -263,9 +263,7 @@ class Sessions(APIView):
     @once
     def post(self, request: Request) -> Response:
         """Open a session, or answer 403 with the reason."""
-        said = SessionSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
-        opened = self.open(app_of(request), said.validated_data)
+        opened = self.open(app_of(request), SessionSerializer.words_of(request.data))
         if not isinstance(opened, Opened):
             raise Refused(opened)
         session = opened.session

@@ -18,7 +18,7 @@ from consent.terms import ALONE
 
 ANSWER_WITHIN = timedelta(hours=24)
 COOL_DOWN = timedelta(hours=24)
-"""Nobody who said no is asked the same again before."""
+"""Nobody who said no is asked the same again before, nor for a part of it."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def ask(  # noqa: PLR0913
         PurposeUnknown: The app has not declared this purpose, or has no published notice for it.
         OperationUnknown: The app has not declared one of the operations for it, or the notice does not say it.
         NeedsItsOwn: One of the operations is asked for alone.
-        RequestCooling: The person said no to the same within the last day.
+        RequestCooling: The person said no to this, or to more, within the last day.
     """
     declared = Declaration.objects.filter(app=app, purpose_id=purpose).first()
     notices = Notice.objects.filter(app=app, purpose_id=purpose, published_at__isnull=False)
@@ -61,7 +61,8 @@ def ask(  # noqa: PLR0913
     token = secrets.token_urlsafe(16)
     reference = Binding.reference_of(app, subject_ref)
     refused = ConsentRequest.objects.filter(app=app, reference=reference, purpose_id=purpose, state="refused")
-    if refused.filter(operations=sorted(set(operations)), answered_at__gt=now - COOL_DOWN).exists():
+    same = refused.filter(operations__contains=operations, scope__contains=list(scope))
+    if same.filter(answered_at__gt=now - COOL_DOWN).exists():
         raise RequestCooling
     with transaction.atomic():
         request = ConsentRequest.objects.create(

@@ -14,9 +14,9 @@ _STRICTEST: Final = 18
 AGE_OF_CONSENT: Final = {
     # GDPR 8(1) and what member states made of it; for China PIPL 31.
     "CN": 14,
-    **dict.fromkeys(("BE", "DK", "EE", "FI", "LV", "MT", "PT", "SE"), 13),
+    **dict.fromkeys(("BE", "EE", "FI", "LV", "MT", "PT", "SE"), 13),
     **dict.fromkeys(("AT", "BG", "CY", "ES", "IT", "LT"), 14),
-    **dict.fromkeys(("CZ", "FR", "GR", "SI"), 15),
+    **dict.fromkeys(("CZ", "DK", "FR", "GR", "SI"), 15),
     **dict.fromkeys(("DE", "HR", "HU", "IE", "LU", "NL", "PL", "RO", "SK"), 16),
     **dict.fromkeys(("IS", "NO"), 13),
     "LI": 16,

@@ -11,12 +11,15 @@ from typing import Final
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from consent.capacity import ADULT, Relationship, adult_on, years
+from consent import lock
+from consent.capacity import ADULT, Capacity, Relationship, adult_on, capacity, years
 from consent.delegate import told
 from consent.delegate_end import close, drop_document
 from consent.enter import enter_for_person
 from consent.errors import AgeUnsaid, DelegationDecided, DelegationForbidden, DelegationUnknown
-from consent.models import Delegation
+from consent.machine import WITHDRAWABLE, Event
+from consent.models import Delegation, Grant
+from consent.move import move
 
 REFUSED_FOR: Final = ("unreadable", "not_shown", "person_unknown", "forbidden")
 """The document cannot be read; it does not show that; there is no such person here; the law or the person does not allow it."""
@@ -24,6 +27,8 @@ REFUSED_FOR: Final = ("unreadable", "not_shown", "person_unknown", "forbidden")
 
 def approve(*, delegation_id: uuid.UUID, officer: User, now: datetime, died_on: date | None = None) -> Delegation:
     """Let the delegate act: a guardian until the person is an adult; for an estate with the day of death, which ends other powers.
+
+    With a guardian, what the person allowed while too young to allow it alone is found invalid.
 
     Raises:
         DelegationUnknown, DelegationDecided: There is nothing to decide.
@@ -61,6 +66,8 @@ def approve(*, delegation_id: uuid.UUID, officer: User, now: datetime, died_on: 
         )
         if delegation.relationship == Relationship.ESTATE:
             _end_powers(person, now)
+        elif delegation.relationship == Relationship.GUARDIAN:
+            _invalidate_own(person, officer, now)
     return delegation
 
 
@@ -140,6 +147,17 @@ def _end_powers(person: User, now: datetime) -> None:
     )
     for power in powers.order_by("id"):
         close(power, reason="death", actor="service", now=now)
+
+
+def _invalidate_own(person: User, officer: User, now: datetime) -> None:
+    """What somebody allowed alone who was too young to was no consent, whatever they had said of their age (GDPR 8, PIPL 31)."""
+    born_on = User.objects.values_list("born_on", flat=True).get(id=person.id)
+    own = Grant.objects.filter(subject__user=person, actor=Relationship.SELF, state__in=WITHDRAWABLE).order_by("id")
+    for grant_id, given_at, residence in own.values_list("id", "valid_from", "jurisdiction"):
+        able = capacity(born_on=born_on, is_adult=False, residence=residence, today=given_at.date())
+        grant = lock.for_ending(grant_id)
+        if able == Capacity.NEEDS_GUARDIAN and grant.state in WITHDRAWABLE:
+            move(grant=grant, event=Event.INVALIDATE, reason="minor_found", actor=f"officer:{officer.id}", now=now)
 
 
 def _enter(delegation: Delegation, kind: str, officer: User, more: dict[str, object], now: datetime) -> None:

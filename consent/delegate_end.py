@@ -1,14 +1,16 @@
 """A delegation ends: either side ends it, an officer does, or the person has come of age. At once; what was allowed before stands.
 
 One transaction for the state and its entry. The document is kept as long as what the delegate did must be provable; where that was
-nothing it goes at once: the row lets go of it first, then key and bytes go, and what a crash leaves between the sweep destroys.
+nothing it goes at once: the row lets go of it first, then key and bytes go. What a crash leaves before or between,
+`retention.evidence.drop` and the sweep of orphans destroy.
 """
 
 import uuid
 from datetime import datetime
 from typing import Final
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 
 import vault.blobs
 from accounts.models import User
@@ -18,6 +20,7 @@ from consent.errors import DelegationDecided, DelegationUnknown
 from consent.models import Delegation
 from vault.blobs import Kind
 
+log = structlog.get_logger(__name__)
 OPEN: Final = (Delegation.State.REQUESTED, Delegation.State.APPROVED)
 BATCH: Final = 500
 
@@ -54,17 +57,26 @@ def end_by_officer(*, delegation_id: uuid.UUID, officer: User, now: datetime) ->
 
 
 def lapse_delegations(*, now: datetime) -> int:
-    """End what guardians had for those who are adults now; return how many there were. Each is a transaction of its own."""
+    """End what guardians had for those who are adults now; return how many there were.
+
+    Each is a transaction of its own; what cannot be ended is logged, and holds up nothing else.
+    """
     over = Delegation.objects.filter(state=Delegation.State.APPROVED, valid_until__lte=now)
     done = 0
     for delegation_id in over.values_list("id", flat=True)[:BATCH]:
-        with transaction.atomic():
-            delegation = _locked(delegation_id)
-            if delegation.state != Delegation.State.APPROVED:
-                continue  # ended a moment ago
-            close(delegation, reason="majority", actor="service", now=now)
-        drop_unneeded(delegation)
-        done += 1
+        try:
+            with transaction.atomic():
+                delegation = _locked(delegation_id)
+                if delegation.state != Delegation.State.APPROVED:
+                    continue  # ended a moment ago
+                close(delegation, reason="majority", actor="service", now=now)
+            drop_unneeded(delegation)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            log.exception("not_lapsed", id=str(delegation_id), error=type(error).__name__)
+        else:
+            done += 1
     return done
 
 

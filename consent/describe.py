@@ -16,6 +16,7 @@ from consent import act_for
 from consent.capacity import Relationship, adult_on
 from consent.errors import AgeSaid, BirthdayImpossible, DelegationForbidden, ResidenceUnknown
 from consent.models import Delegation
+from hooks.wake import wake
 
 _RESIDENCE: Final = re.compile(r"([A-Z]{2}(-[A-Z0-9]{1,3})?)?")
 
@@ -36,7 +37,7 @@ def describe(  # noqa: PLR0913
     `relatives_may_act` is PIPL 49.
 
     Raises:
-        AgeSaid: A minor's age or residence is known, and would be changed by the minor; or the age, by the guardian.
+        AgeSaid: A minor's age or residence is known, and would be changed by somebody else than the guardian; or the age, by the guardian.
         BirthdayImpossible: Nobody born that day is a minor now.
         ResidenceUnknown: That is no code of a place.
         DelegationForbidden: What relatives may do is the person's own to say.
@@ -46,9 +47,9 @@ def describe(  # noqa: PLR0913
     with transaction.atomic():
         act_for.actor(user=user, by=by, now=now)
         person = User.objects.select_for_update(no_key=True).get(id=user.id)
-        minor = person.born_on is not None and today < adult_on(person.born_on) and by is None
+        guarded = by is not None and by.relationship == Relationship.GUARDIAN
+        minor = person.born_on is not None and today < adult_on(person.born_on) and not guarded
         if is_adult or born_on is not None:
-            guarded = by is not None and by.relationship == Relationship.GUARDIAN
             if guarded or (minor and (is_adult or (born_on and person.born_on and born_on < person.born_on))):
                 raise AgeSaid
             _set_age(person, born_on=None if is_adult else born_on, today=today)
@@ -58,6 +59,7 @@ def describe(  # noqa: PLR0913
             if not _RESIDENCE.fullmatch(residence):
                 raise ResidenceUnknown
             person.residence = residence
+            wake("consent.lapse")  # where the law forbids what was allowed, it stops at once, and this says so
         if relatives_may_act is not None:
             if by is not None:
                 raise DelegationForbidden

@@ -5,12 +5,13 @@ them (zkp.tag), fresh for every entry: nobody else can tell which entries belong
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Model
 
 from accounts.models import Tenant, User
 from consent.models import Binding, ConsentRequest, Grant, Subject
@@ -43,31 +44,6 @@ def enter(  # noqa: PLR0913
     )
 
 
-def enter_for_grant(*, grant: Grant, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
-    """Append an entry about what happened under a grant: its ids come with it, and the app's tie to the person seals it.
-
-    What is told of a person who has been forgotten, or is being forgotten at this moment, is entered about no person: nobody can say any
-    more who it was.
-
-    Raises:
-        keyring.errors.KeyGone: A key is lost, and no erasure has taken it.
-    """
-    payload = {**grant.record(), **payload}
-    try:
-        return enter(
-            subject=grant.subject,
-            kind=kind,
-            actor=actor,
-            payload=payload,
-            now=now,
-            holder=grant.binding.key_name,
-        )
-    except KeyGone:
-        if not _is_closed(grant):
-            raise
-        return enter_for_tenant(tenant=grant.subject.tenant, kind=kind, actor=actor, payload=payload, now=now)
-
-
 @dataclass(frozen=True)
 class Fact:
     """What happened under a grant."""
@@ -76,46 +52,85 @@ class Fact:
     kind: str
     payload: Mapping[str, Any]
 
+    @property
+    def holder(self) -> str:
+        """The key that seals what is said of it."""
+        evident = self.kind.startswith(_EVIDENCE)
+        return self.grant.subject.evidence_name if evident else self.grant.binding.key_name
 
-def enter_for_grants(*, facts: Sequence[Fact], actor: str, now: datetime) -> list[uuid.UUID]:
-    """Append many entries at once, each as `enter_for_grant` does; the grants are of one tenant. Not for what is evidence of consent.
+
+def enter_for_grant(  # noqa: PLR0913
+    *,
+    grant: Grant,
+    kind: str,
+    actor: str,
+    payload: Mapping[str, Any],
+    now: datetime,
+    beside: Model | None = None,
+) -> uuid.UUID:
+    """Append an entry about what happened under a grant: its ids come with it, and the app's tie to the person seals it.
+
+    `beside`: a new row that comes to be with it.
+
+    What is told of a person who has been forgotten, or is being forgotten at this moment, is entered about no person: nobody can say any
+    more who it was.
+
+    Raises:
+        keyring.errors.KeyGone: A key is lost, and no erasure has taken it.
+    """
+    rows = [] if beside is None else [beside]
+    [ref] = enter_for_grants(facts=[Fact(grant, kind, payload)], actor=actor, now=now, beside=rows)
+    return ref
+
+
+def enter_for_grants(
+    *, facts: Sequence[Fact], actor: str, now: datetime, beside: Sequence[Model] = ()
+) -> list[uuid.UUID]:
+    """Append many entries at once, each as `enter_for_grant` does; the grants are of one tenant. `beside`: new rows of one table.
 
     Raises:
         keyring.errors.KeyGone: A key is lost, and no erasure has taken it; nothing is written.
     """
     origin = facts[0].grant.subject.tenant.origin
     try:
-        return append_many(origin=origin, entries=_said(facts, actor, now), now=now)
-    except KeyGone:  # an erasure took it a moment ago: now that is seen
-        return append_many(origin=origin, entries=_said(facts, actor, now), now=now)
+        return append_many(origin=origin, entries=_said(facts, actor, now), now=now, beside=beside)
+    except KeyGone:
+        forgotten = {fact.holder for fact in facts if _is_forgotten(fact)}
+        entries = _said(facts, actor, now, forgotten)
+        return append_many(origin=origin, entries=entries, now=now, beside=beside)
 
 
-def _said(facts: Sequence[Fact], actor: str, now: datetime) -> list[Said]:
-    known: dict[uuid.UUID, tuple[Keys, bytes] | None] = {}
+def _said(facts: Sequence[Fact], actor: str, now: datetime, forgotten: Collection[str] = ()) -> list[Said]:
+    known: dict[uuid.UUID, tuple[Keys, bytes]] = {}
     entries = []
     for fact in facts:
         grant = fact.grant
-        if grant.id not in known:
-            known[grant.id] = _known(grant, now)
-        keys = known[grant.id]
         payload = {**grant.record(), **fact.payload}
-        if keys is None:
+        if fact.holder in forgotten:
             entries.append(Said(fact.kind, actor, payload, grant.subject.tenant.key_name))
-        else:
-            entries.append(Said(fact.kind, actor, payload, grant.binding.key_name, _about(uuid.uuid4(), *keys)))
+            continue
+        if grant.subject_id not in known:
+            keys = _keys(grant.subject)
+            known[grant.subject_id] = keys, _tag(grant.subject, keys, now)
+        entries.append(Said(fact.kind, actor, payload, fact.holder, _about(uuid.uuid4(), *known[grant.subject_id])))
     return entries
 
 
-def _known(grant: Grant, now: datetime) -> tuple[Keys, bytes] | None:
-    """Return the person's keys and tag of the day, or None of somebody who has been forgotten."""
+def _is_forgotten(fact: Fact) -> bool:
+    """Say whether the keys are gone, and whom they are of has been forgotten.
+
+    Raises:
+        keyring.errors.KeyGone: They are gone and no erasure has taken them.
+    """
     try:
-        keys = _keys(grant.subject)
-        store().get(grant.binding.key_name)
+        store().get(fact.grant.subject.custody_name)
+        store().get(fact.holder)
     except KeyGone:
-        if not _is_closed(grant):
+        # Asked anew: the row in hand may be from before the erasure.
+        if not Binding.objects.filter(id=fact.grant.binding_id, closed_at__isnull=False).exists():
             raise
-        return None
-    return keys, _tag(grant.subject, keys, now)
+        return True
+    return False
 
 
 def enter_for_tenant(*, tenant: Tenant, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
@@ -175,8 +190,3 @@ def _keys(subject: Subject) -> Keys:
 
 def _about(ref: uuid.UUID, keys: Keys, tag: bytes) -> About:
     return About(ref=ref, tag=tag, salt=subject_salt(keys.k_u, ref), mark=mark(keys.k_u, ref))
-
-
-def _is_closed(grant: Grant) -> bool:
-    """Ask anew whether the app's tie to the person was closed: the row in hand may be from before the erasure."""
-    return Binding.objects.filter(id=grant.binding_id, closed_at__isnull=False).exists()

@@ -84,7 +84,7 @@ class AgeUnsaid(ConsentError):
 
 
 class AgeSaid(ConsentError):
-    """What is known of a minor is changed by who acts for them."""
+    """What is known of a minor is changed by the guardian."""
 
 
 class BirthdayImpossible(ConsentError):

@@ -1,24 +1,26 @@
 """The lock under which a grant is decided on, so that no use slips past a withdrawal.
 
-Term grants take a shared advisory lock on use and the exclusive one on withdrawal: uses do not wait for each other, and PostgreSQL
-queues the withdrawal ahead of later uses. Counted grants take the row, for each use changes it. Locks end with the transaction.
+Each use takes the grant's advisory lock shared, and what ends the grant takes it alone: uses do not wait for each other, and PostgreSQL
+queues the end ahead of later uses. A use of a counted grant then takes the row too, for it changes it. Locks end with the transaction.
 
-Whoever takes several takes them in the order of the grants' ids, one after the other whatever their kind: so no two wait for each other
-in a circle. What was read before a lock may be old; what is read after it stands.
+Whoever takes several takes the advisory ones in the order of the grants' ids, and then the rows in that order: so no two wait for each
+other in a circle. What was read before a lock may be old; what is read after it stands.
 """
 
 import uuid
-from collections.abc import Collection, Iterable
-from itertools import groupby
-from operator import itemgetter
-
-from django.db import connection
-from django.db.models import QuerySet
+from collections.abc import Collection
+from typing import Final
 
 from accounts.models import App
 from consent import standing
 from consent.errors import GrantUnknown
 from consent.models import Grant, Session
+from ledger.prepared import among, run
+
+# The last 64 bits of a UUIDv7 are random. Two grants that collide only wait for each other.
+_KEY: Final = "('x' || right(replace(id::text, '-', ''), 16))::bit(64)::bigint"
+_THESE: Final = "id {these} AND (%(app)s::uuid IS NULL OR app_id = %(app)s)"
+_OF_SESSIONS: Final = "id IN (SELECT grant_id FROM consent_session WHERE id {these} AND app_id = %(app)s)"
 
 
 def for_use(grant_id: uuid.UUID, *, app: App | None = None) -> Grant:
@@ -27,29 +29,21 @@ def for_use(grant_id: uuid.UUID, *, app: App | None = None) -> Grant:
     Raises:
         GrantUnknown: There is none.
     """
-    found = standing.count(grant=grant_id)
-    if found is None or (app is not None and found[0] != app.id):
+    if not _share(_THESE, [grant_id], app):
         raise GrantUnknown
-    all_for_use([(grant_id, found[1])])
     [grant] = standing.grants([grant_id])
     return grant
 
 
-def all_for_use(grants: Iterable[tuple[uuid.UUID, int | None]]) -> None:
-    """Lock these grants against withdrawal; each comes with its count of uses, of which it only matters whether there is one."""
-    for counted, run in groupby(sorted(grants, key=itemgetter(0)), lambda grant: grant[1] is not None):
-        ids = [grant_id for grant_id, _ in run]
-        if counted:
-            list(Grant.objects.filter(id__in=ids).order_by("id").select_for_update(of=("self",)).values_list("id"))
-        else:
-            _advise("pg_advisory_xact_lock_shared", ids)
+def all_for_use(ids: Collection[uuid.UUID], *, app: App) -> None:
+    """Lock those of these grants that are the app's against withdrawal."""
+    _share(_THESE, ids, app)
 
 
 def sessions_for_use(*, app: App, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Session]:
     """Return those of the app's sessions, as they stand, with their grants, which are locked against withdrawal."""
-    own = standing.counts(sessions=ids, app=app.id)
-    all_for_use(set(own.values()))
-    return {session.id: session for session in standing.sessions(own)}
+    held = _share(_OF_SESSIONS, ids, app)
+    return {each.id: each for each in standing.sessions(ids) if each.app_id == app.id and each.grant_id in held}
 
 
 def for_ending(grant_id: uuid.UUID) -> Grant:
@@ -58,22 +52,19 @@ def for_ending(grant_id: uuid.UUID) -> Grant:
     Raises:
         GrantUnknown: There is none.
     """
-    _advise("pg_advisory_xact_lock", [grant_id])
-    grant = _with_all().select_for_update(of=("self",)).filter(id=grant_id).first()
-    if grant is None:
+    run(f"SELECT pg_advisory_xact_lock({_KEY}) FROM (VALUES (%s::uuid)) AS wanted (id)", [grant_id])  # noqa: S608
+    if not run("SELECT 1 FROM consent_grant WHERE id = %s FOR UPDATE", [grant_id]).fetchall():
         raise GrantUnknown
+    [grant] = standing.grants([grant_id])
     return grant
 
 
-def _with_all() -> QuerySet[Grant]:
-    """What the decision reads, and the entry: in one query."""
-    return Grant.objects.select_related(
-        "app", "subject__tenant", "binding", "notice", "declaration", "delegation", "purpose"
-    )
-
-
-def _advise(function: str, grant_ids: Collection[uuid.UUID]) -> None:
-    # The last 64 bits of a UUIDv7 are random. Two grants that collide only wait for each other.
-    keys = [int.from_bytes(grant_id.bytes[8:], "big", signed=True) for grant_id in grant_ids]
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count({function}(key)) FROM unnest(%s::bigint[]) AS key", [keys])  # noqa: S608 - a constant
+def _share(which: str, ids: Collection[uuid.UUID], app: App | None) -> set[uuid.UUID]:
+    """Lock such grants against withdrawal; return the ids of those that there are."""
+    these, value = among(ids)
+    which, values = which.format(these=these), {"ids": value, "app": app and app.id}
+    ordered = f"(SELECT id, uses_left FROM consent_grant WHERE {which} ORDER BY id) AS wanted"  # noqa: S608 - constants
+    held = run(f"SELECT id, uses_left, pg_advisory_xact_lock_shared({_KEY}) FROM {ordered}", values).fetchall()  # noqa: S608
+    if counted := [grant for grant, count, _ in held if count is not None]:
+        run("SELECT FROM consent_grant WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [counted])
+    return {grant for grant, *_ in held}

@@ -19,6 +19,7 @@ from accounts.models import App, Tenant, User
 from consent.capacity import Relationship
 from consent.machine import State
 from consent.terms import GrantFacts
+from consent.use_class import is_forbidden_in
 from keyring.keys import reference_key
 
 GRANT_STATES = [state for state in State if state not in {"unknown", "requested", "deferred", "refused"}]
@@ -433,7 +434,13 @@ class Grant(models.Model):
             notice_current=self.notice.version >= self.declaration.material_version,
             guardian_until=self.delegation.valid_until if self.delegation and self.actor == "guardian" else None,
             scope=self.scope,
+            place_forbids=self.purpose.trades_voiceprints and self._is_forbidden(),
         )
+
+    def _is_forbidden(self) -> bool:
+        """Ask where the person lives: for the few purposes alone to which it matters."""
+        residence = self.subject.user.residence if self.subject.user else ""
+        return is_forbidden_in(residence, trades_voiceprints=self.purpose.trades_voiceprints)
 
     def record(self) -> dict[str, Any]:
         """Return the ids that every entry about this grant carries in its payload."""
@@ -474,6 +481,8 @@ class Statement(models.Model):
     grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="statements")
     locale = models.CharField(max_length=10)
     phrase = models.TextField()
+    nonce = models.CharField(max_length=60, blank=True)
+    """The words in it that nobody could have recorded before, with a space between."""
     asked_at = models.DateTimeField()
     spoken_at = models.DateTimeField(null=True)
     """None until the recording came."""

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from consent.enter import enter_for_grant
+from django.db.models import QuerySet
+
+from consent.enter import Fact, enter_for_grants
 from consent.machine import ERASING, PERMITTING, Event, State
 from consent.machine import move as target_of
 from consent.models import Grant, Notice, Session
-from hooks.notify import notify
+from hooks.notify import notify, notify_all
 from hooks.wake import wake
 
 GRACE: Final = timedelta(days=30)
@@ -36,9 +38,7 @@ def move(  # noqa: PLR0913
         consent.machine.MoveForbidden: It cannot move so from where it stands.
     """
     state = target_of(grant.state, event)
-    if state not in PERMITTING:
-        for session_id in grant.sessions.filter(closed_at=None).values_list("id", flat=True):
-            close(grant=grant, session_id=session_id, actor=actor, reason=f"consent_{state}", now=now)
+    ended = [] if state in PERMITTING else _ended(grant, grant.sessions.all(), reason=f"consent_{state}", now=now)
     grant.state = state
     grant.end_reason = "" if state in PERMITTING else reason
     grant.ended_at = now if state in ERASING | {State.EXHAUSTED} else None
@@ -54,7 +54,8 @@ def move(  # noqa: PLR0913
         notify(app=grant.app, event=kind, data=ids, now=now)
     if state in ERASING:
         wake("retention.sweep")
-    return enter_for_grant(grant=grant, kind=kind, actor=actor, payload={"reason": reason, **(told or {})}, now=now)
+    facts = [*ended, Fact(grant, kind, {"reason": reason, **(told or {})})]
+    return enter_for_grants(facts=facts, actor=actor, now=now)[-1]
 
 
 _KINDS: Final = {Event.RESUME: "resumed"}
@@ -62,10 +63,20 @@ _KINDS: Final = {Event.RESUME: "resumed"}
 
 def close(*, grant: Grant, session_id: uuid.UUID, actor: str, reason: str, now: datetime) -> None:
     """Close one session of a grant that is locked for ending, unless it is closed."""
-    if Session.objects.filter(id=session_id, closed_at=None).update(closed_at=now):
-        said = {"session": str(session_id), "reason": reason}
-        notify(app=grant.app, event="session.ended", data={**said, "grant": str(grant.id)}, now=now)
-        enter_for_grant(grant=grant, kind="session.closed", actor=actor, payload=said, now=now)
+    if ended := _ended(grant, grant.sessions.filter(id=session_id), reason=reason, now=now):
+        enter_for_grants(facts=ended, actor=actor, now=now)
+
+
+def _ended(grant: Grant, sessions: QuerySet[Session], *, reason: str, now: datetime) -> list[Fact]:
+    """Close those of these sessions that are open, and tell the app; return what is to be entered."""
+    living = sessions.filter(closed_at=None)
+    said = [{"session": str(each), "reason": reason} for each in living.order_by("id").values_list("id", flat=True)]
+    if said:
+        living.update(closed_at=now)
+        notify_all(
+            app=grant.app, event="session.ended", data=[{**each, "grant": str(grant.id)} for each in said], now=now
+        )
+    return [Fact(grant, "session.closed", each) for each in said]
 
 
 def exhaust(*, grant: Grant, now: datetime) -> None:

@@ -63,7 +63,7 @@ FIELDS: Final = (
     Field("transfers", ("GDPR 13(1)(f)", "PIPL 39"), is_material=True),
     Field("legal_basis", ("GDPR 13(1)(c)", "GDPR 9(2)(a)", "PIPL 13, 14 and 29")),
     Field("source", ("GDPR 14(2)(f)",)),
-    Field("automated", ("GDPR 13(2)(f)", "PIPL 24")),
+    Field("automated", ("GDPR 13(2)(f)", "PIPL 24"), is_material=True),
     Field("rights", ("GDPR 13(2)(b)", "PIPL 17(1)(3)", "PIPL 50")),
     Field("withdraw", ("GDPR 13(2)(c)", "PIPL 15")),
     Field("fallback", ("GDPR 13(2)(e)", "PIPL 16")),

@@ -51,7 +51,7 @@ def open_session(
             return decision
         if bool(combines) != (terms.Operation.COMBINE in wanted):
             raise ArtifactsUnnamed
-        session = Session.objects.create(
+        session = Session(
             grant=grant,
             app=app,
             operations=wanted,
@@ -73,6 +73,7 @@ def open_session(
                 **({"artifacts": [str(each) for each in session.combines]} if combines else {}),
             },
             now=now,
+            beside=session,
         )
     return Opened(session, entry)
 

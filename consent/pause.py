@@ -10,10 +10,10 @@ from django.db import transaction
 
 from accounts.models import User
 from consent import act_for, lock
-from consent.errors import GrantEnded, GrantUnknown
+from consent.errors import GrantEnded, GrantUnknown, PurposeForbidden
 from consent.machine import Event, MoveForbidden
 from consent.models import Delegation, Grant
-from consent.move import move
+from consent.move import exhaust, move
 
 
 def pause(*, grant_id: uuid.UUID, user: User, now: datetime, by: Delegation | None = None) -> Grant:
@@ -31,6 +31,7 @@ def resume(*, grant_id: uuid.UUID, user: User, now: datetime, by: Delegation | N
     Raises:
         GrantUnknown, GrantEnded, DelegationUnknown: It cannot be resumed.
         AgeUnsaid, GuardianNeeded: Who resumes cannot give consent.
+        PurposeForbidden: Not where the person lives now.
     """
     return _turn(Event.RESUME, grant_id=grant_id, user=user, now=now, by=by)
 
@@ -45,6 +46,8 @@ def _turn(event: Event, *, grant_id: uuid.UUID, user: User, now: datetime, by: D
         grant = lock.for_ending(grant_id)
         if now >= grant.valid_until:
             raise GrantEnded
+        if event == Event.RESUME and grant.facts().place_forbids:
+            raise PurposeForbidden
         try:
             move(
                 grant=grant,
@@ -52,8 +55,9 @@ def _turn(event: Event, *, grant_id: uuid.UUID, user: User, now: datetime, by: D
                 reason=f"{event}d_by_{actor}",
                 actor=actor,
                 now=now,
-                told=act_for.told(by),
+                told=act_for.told(by, app=grant.app_id),
             )
         except MoveForbidden:
             raise GrantEnded from None
+        exhaust(grant=grant, now=now)  # its one use was in the session that the pause ended
     return grant

@@ -20,6 +20,9 @@ from keyring.seal import unseal
 from ledger.models import Opening
 from ledger.queries import places_of
 
+DECIDING: Final = ("app", "notice", "declaration", "delegation", "purpose")
+"""What `Grant.facts` reads beside the grant."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -236,7 +239,7 @@ def _opened(openings: Iterable[Opening]) -> list[tuple[Opening, str, str, dict[s
 
 def standing_of(*, session_id: uuid.UUID, now: datetime) -> Permit | Refusal:
     """Say whether work in a session may go on, for a read that records nothing."""
-    session = Session.objects.select_related("grant__app").get(id=session_id)
+    session = Session.objects.select_related(*(f"grant__{name}" for name in DECIDING)).get(id=session_id)
     standing = stands(session.grant.facts(), now=now)
     if isinstance(standing, Refusal):
         return standing

@@ -12,10 +12,10 @@ from django.db import transaction
 from accounts.models import User
 from consent import act_for, lock
 from consent.capacity import Relationship
-from consent.errors import GrantEnded, GrantUnknown, NoticeChanged
+from consent.errors import GrantEnded, GrantUnknown, NoticeChanged, PurposeForbidden
 from consent.machine import Event, MoveForbidden
-from consent.models import Delegation, Grant
-from consent.move import move
+from consent.models import Delegation, Grant, Notice
+from consent.move import exhaust, move
 from consent.queries import newest_notice
 from consent.show import keep_screen
 
@@ -30,6 +30,7 @@ def reaffirm(  # noqa: PLR0913
         GrantEnded: It cannot be confirmed any more.
         NoticeChanged: That notice is not the newest.
         DelegationUnknown, AgeUnsaid, GuardianNeeded: Who confirms may not.
+        PurposeForbidden: Not where the person lives now.
     """
     if not Grant.objects.filter(id=grant_id, subject__user=user).exists():
         raise GrantUnknown
@@ -37,7 +38,9 @@ def reaffirm(  # noqa: PLR0913
         actor = act_for.actor(user=user, by=by, now=now)
         act_for.must_be_able(user=user, by=by, now=now)
         grant = lock.for_ending(grant_id)
-        notice = grant.notice.__class__.objects.filter(id=notice_id).first()
+        if grant.facts().place_forbids:
+            raise PurposeForbidden
+        notice = Notice.objects.filter(id=notice_id).first()
         if notice is None or notice != newest_notice(
             app_id=grant.app_id, purpose_id=grant.purpose_id, locale=notice.locale
         ):
@@ -47,7 +50,12 @@ def reaffirm(  # noqa: PLR0913
         grant.screen = keep_screen(html=screen, now=now)
         grant.actor = by.relationship if by else Relationship.SELF
         grant.delegation = by
-        told = {"notice": notice.shown(), "screen": grant.screen_id, "how": "portal", **act_for.told(by)}
+        told = {
+            "notice": notice.shown(),
+            "screen": grant.screen_id,
+            "how": "portal",
+            **act_for.told(by, app=grant.app_id),
+        }
         try:
             move(
                 grant=grant,
@@ -60,4 +68,5 @@ def reaffirm(  # noqa: PLR0913
             )
         except MoveForbidden:
             raise GrantEnded from None
+        exhaust(grant=grant, now=now)  # its one use was in a session that ended meanwhile
     return grant

@@ -45,6 +45,7 @@ def refuse(*, token: str, user: User, locale: str, now: datetime, by: Delegation
                 "operations": request.operations,
                 "notice": notice.shown(),
                 "how": "portal",
+                **act_for.told(by, app=request.app_id),
             },
             now=now,
         )

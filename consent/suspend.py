@@ -1,7 +1,8 @@
 """Suspend an app, and let it work again: one flag, which every decision reads.
 
 One transaction for the flag and its entry: from its commit on nothing is permitted. Then each of the app's living sessions is ended in a
-transaction of its own; a crash leaves the rest to the next call, and to their hour.
+transaction of its own. What a crash leaves, or was being opened at that commit, permits nothing, and is ended by the next call: also by
+`reinstate`, before it lifts the flag.
 """
 
 import uuid
@@ -13,22 +14,29 @@ from accounts.models import App
 from consent import lock
 from consent.enter import enter_for_tenant
 from consent.models import Session
-from consent.move import close
+from consent.move import close, exhaust
 
 
 def suspend(*, app_id: uuid.UUID, reason: str, officer: str, now: datetime) -> App:
     """Stop the app. Suspending a suspended app ends what sessions it has left, and changes nothing else."""
     app = _set(app_id=app_id, at=now, kind="app.suspended", told={"reason": reason}, officer=officer, now=now)
-    for session_id, grant_id in Session.objects.filter(app=app, closed_at=None).values_list("id", "grant_id"):
-        with transaction.atomic():
-            grant = lock.for_ending(grant_id)
-            close(grant=grant, session_id=session_id, actor=f"officer:{officer}", reason="app_suspended", now=now)
+    _end_sessions(app_id, officer=officer, now=now)
     return app
 
 
 def reinstate(*, app_id: uuid.UUID, officer: str, now: datetime) -> App:
     """Let a suspended app work again; its sessions stay ended."""
+    if App.objects.filter(id=app_id, suspended_at__isnull=False).exists():
+        _end_sessions(app_id, officer=officer, now=now)
     return _set(app_id=app_id, at=None, kind="app.reinstated", told={}, officer=officer, now=now)
+
+
+def _end_sessions(app_id: uuid.UUID, *, officer: str, now: datetime) -> None:
+    for session_id, grant_id in Session.objects.filter(app=app_id, closed_at=None).values_list("id", "grant_id"):
+        with transaction.atomic():
+            grant = lock.for_ending(grant_id)
+            close(grant=grant, session_id=session_id, actor=f"officer:{officer}", reason="app_suspended", now=now)
+            exhaust(grant=grant, now=now)
 
 
 def _set(  # noqa: PLR0913

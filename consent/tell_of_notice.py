@@ -2,7 +2,8 @@
 
 One after the other, in the order of their accounts: (1) transaction under the announcement's row: who is next, the letter, how far it
 came. A crash between the letter and the commit sends that one again, and no other. A server that is away leaves the rest to the next
-round; an address it refuses is passed over. Told is who can still act: who answered, or who answered for them. No log says an address.
+round; an address that it refuses, or that no letter can be sent to, is passed over. Told is who can still act: who answered for the
+person, while they may, else the person. No log says an address.
 """
 
 import smtplib
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, Q, When
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -22,13 +23,15 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from consent.machine import LIVING
-from consent.models import Announcement, Grant
+from consent.models import Announcement, Delegation, Grant
 from consent.queries import newest_notice
 from hooks.wake import wake
 
 log = structlog.get_logger(__name__)
 A_ROUND = 200
 """Letters, after which others have their turn."""
+_FOR_GOOD = 500
+"""From this reply code on the server will not take it another time (RFC 5321, 4.2.1)."""
 
 
 def tell_of_notice(*, now: datetime) -> int:
@@ -61,8 +64,10 @@ def _tell_next(announcement_id: uuid.UUID, connection: BaseEmailBackend, *, now:
         state__in=LIVING,
         notice__version__lt=announcement.version,
     )
-    # Who answered for it: the person, or who acts for them; nobody where the person was forgotten.
-    answered = older.annotate(reader=Coalesce("delegation__delegate", "subject__user")).exclude(reader=None)
+    # Nobody where the person was forgotten.
+    until = Q(delegation__valid_until=None) | Q(delegation__valid_until__gt=now)
+    acts = When(until, delegation__state=Delegation.State.APPROVED, then=F("delegation__delegate"))
+    answered = older.annotate(reader=Case(acts, default=F("subject__user"))).exclude(reader=None)
     if announcement.reached:
         answered = answered.filter(reader__gt=announcement.reached)
     row = answered.order_by("reader").values_list("reader", "notice__locale").first()
@@ -78,11 +83,17 @@ def _tell_next(announcement_id: uuid.UUID, connection: BaseEmailBackend, *, now:
         return 0
     letter = _letter(announcement, to=str(person.email), locale=locale)
     letter.connection = connection
+    connection.open()  # what fails here fails for all, and is tried again
     try:
         return letter.send()
-    except smtplib.SMTPRecipientsRefused:
-        log.warning("letter_refused", announcement=str(announcement.id))
-        return 0
+    except smtplib.SMTPDataError as error:
+        if error.smtp_code < _FOR_GOOD:
+            raise
+        refused: Exception = error
+    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPNotSupportedError, ValueError) as error:
+        refused = error
+    log.warning("letter_refused", announcement=str(announcement.id), error=type(refused).__name__)
+    return 0
 
 
 def _letter(announcement: Announcement, *, to: str, locale: str) -> EmailMessage:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from consent.machine import PERMITTING
+from consent.machine import LIVING, PERMITTING
 
 SESSION_LIMIT = timedelta(hours=1)
 
@@ -47,6 +47,8 @@ class GrantFacts:
     """Given by a guardian, who acts until then."""
     scope: Collection[str] = ("voice",)
     """What it is about: voice, portrait."""
+    place_forbids: bool = False
+    """The law where the person lives now forbids what the purpose does."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,14 @@ COMBINATION_NOT_ALLOWED = Refusal(
     "Ask for a consent to combine, and open a session that names them.",
 )
 PURPOSE_EXCEEDED = Refusal(
-    "purpose_exceeded", "A source was collected for a weaker purpose than this one.", "Collect it anew under this consent."
+    "purpose_exceeded",
+    "A source was collected for a weaker purpose than this one.",
+    "Collect it anew under this consent.",
 )
 SOURCE_UNPERMITTED = Refusal(
-    "source_unpermitted", "A source was made without permission and has to be destroyed.", "Make it anew with permission."
+    "source_unpermitted",
+    "A source was made without permission and has to be destroyed.",
+    "Make it anew with permission.",
 )
 EXHAUSTED = Refusal("uses_exhausted", "The consent was for one use, and it has been used.", _ASK_AGAIN)
 TERM_OVER = Refusal("term_over", "The consent's term is over.", _ASK_AGAIN)
@@ -89,6 +95,11 @@ STALE = Refusal(
     "consent_stale",
     "The person has to confirm this consent again.",
     "Wait until the person has, or ask with a new request.",
+)
+PLACE_FORBIDS = Refusal(
+    "place_forbids",
+    "What this purpose does with a voiceprint is forbidden where the person lives, or may live.",
+    "Do without it: no consent can allow it there.",
 )
 _BY_STATE = {
     "withdrawn": Refusal("consent_withdrawn", "The person has withdrawn this consent.", _ASK_AGAIN),
@@ -123,6 +134,8 @@ def stands(facts: GrantFacts, *, now: datetime) -> Permit | Refusal:
     """Decide whether use under this grant may go on now; an open session's use has been counted already."""
     if refusal := may_ask(suspended=facts.app_suspended, approved=facts.app_approved):
         return refusal
+    if facts.place_forbids and facts.state in LIVING:
+        return PLACE_FORBIDS
     if facts.state not in PERMITTING:
         return _BY_STATE.get(facts.state, UNKNOWN)
     if not facts.notice_current or (facts.guardian_until is not None and now >= facts.guardian_until):

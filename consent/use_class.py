@@ -32,6 +32,9 @@ RULES: Final = {
     "experiment": Rules(explicit_act=False, never=frozenset({Operation.COMBINE, Operation.PROVIDE})),
 }
 
+FORBIDDEN_IN: Final = frozenset({"", "US", "US-IL"})
+"""Where somebody may live in Illinois (ISO 3166)."""
+
 LONGEST_NAME: Final = 60
 STRONGEST: Final = 100
 _SLUG: Final = re.compile(r"[a-z][a-z0-9-]{1,48}[a-z0-9]")
@@ -41,6 +44,11 @@ _TRADE: Final = re.compile(
     re.IGNORECASE,
 )
 """Words of trade: 740 ILCS 14/15(c) forbids to sell, lease, trade or otherwise profit from a voiceprint."""
+
+
+def is_forbidden_in(residence: str, *, trades_voiceprints: bool) -> bool:
+    """Say whether the law where a person lives (ISO 3166; empty: unsaid) forbids a purpose: trade, of who may live in Illinois."""
+    return trades_voiceprints and residence in FORBIDDEN_IN
 
 
 def faults(  # noqa: PLR0913

@@ -38,7 +38,7 @@ def withdraw(*, grant_id: uuid.UUID, user: User, now: datetime, by: Delegation |
             reason=f"withdrawn_by_{actor}",
             actor=actor,
             now=now,
-            told=act_for.told(by),
+            told=act_for.told(by, app=grant.app_id),
         )
     return grant
 

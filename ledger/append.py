@@ -14,20 +14,23 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import connection, models
 
 from keyring.keys import store
 from keyring.seal import seal
 from ledger.barrier import refuse_if_restored
 from ledger.leaf import KIND_PATTERN, commit
+from ledger.prepared import insert, insertion, run, values_of
 
 _APPEND = """
 WITH entry AS (
     INSERT INTO ledger_pending (log_id, ref, at, kind, mark, actor, subject, payload)
-    VALUES (%(log)s, %(ref)s, %(at)s, %(kind)s, %(mark)s, %(actor)s, %(subject)s, %(payload)s)
+    VALUES (%(entry_log)s, %(entry_ref)s, %(entry_at)s, %(entry_kind)s,
+        %(entry_mark)s, %(entry_actor)s, %(entry_subject)s, %(entry_payload)s)
+), opening AS (
+    INSERT INTO ledger_opening (ref, log_id, holder, at, kind, sealed)
+    VALUES (%(entry_ref)s, %(entry_log)s, %(entry_holder)s, %(entry_at)s, %(entry_kind)s, %(entry_sealed)s)
 )
-INSERT INTO ledger_opening (ref, log_id, holder, at, kind, sealed)
-VALUES (%(ref)s, %(log)s, %(holder)s, %(at)s, %(kind)s, %(sealed)s)
 """
 _COPIES = (
     ("ledger_pending", ("log_id", "ref", "at", "kind", "mark", "actor", "subject", "payload"), ("bytea",) * 4),
@@ -85,18 +88,26 @@ def append(  # noqa: PLR0913
     return ref
 
 
-def append_many(*, origin: str, entries: Sequence[Said], now: datetime) -> list[uuid.UUID]:
+def append_many(
+    *, origin: str, entries: Sequence[Said], now: datetime, beside: Sequence[models.Model] = ()
+) -> list[uuid.UUID]:
     """Append entries to the log `origin`, all or none; return their `ref`s in the same order.
+
+    `beside`: new rows of one table that come to be with them. One with one entry is one statement.
 
     Raises:
         Behind, keyring.errors.KeyGone, ValueError: As `append`; nothing is written.
     """
     rows = _rows(origin, entries, now)
-    # psycopg's own cursor: the values go beside the statement, which it can prepare; Django's would write them into it as text.
+    others = [values_of(row) for row in beside]
+    if len(rows) == 1 >= len(others):
+        also = insertion(type(beside[0]), others[0]) if beside else "SELECT"
+        entry = {f"entry_{name}": value for name, value in rows[0].items()}
+        run(_APPEND + also, {**entry, **(others[0] if others else {})})
+        return [rows[0]["ref"]]
+    if beside:
+        insert(type(beside[0]), others)
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        if len(rows) == 1:
-            cursor.execute(_APPEND, rows[0])
-            return [rows[0]["ref"]]
         for table, columns, types in _COPIES:
             with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types(["varchar", "uuid", "timestamptz", "varchar", *types])

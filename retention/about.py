@@ -36,7 +36,7 @@ def person(user: User) -> dict[str, Any]:
 
 
 def sections(user: User, *, files: Mapping[uuid.UUID, str]) -> dict[str, Section]:
-    """Return the sections by name. `files` names the file of an artifact, a statement or a grant's receipt, where there is one."""
+    """Return the sections by name. `files` names the file of an artifact, a statement, a grant's receipt or a delegation's document."""
     return {
         "grants": _grants(user, files),
         "notices": _notices(user),
@@ -45,7 +45,7 @@ def sections(user: User, *, files: Mapping[uuid.UUID, str]) -> dict[str, Section
         "holders": _holders(user),
         "periods": _periods(user),
         "erasures": _erasures(user),
-        "delegations": _delegations(user),
+        "delegations": _delegations(user, files),
         "records": _records(user),
     }
 
@@ -195,7 +195,7 @@ def _erasures(user: User) -> Section:
         }
 
 
-def _delegations(user: User) -> Section:
+def _delegations(user: User, files: Mapping[uuid.UUID, str]) -> Section:
     both = Delegation.objects.select_related("delegate").filter(Q(principal=user) | Q(delegate=user))
     for delegation in both.order_by("requested_at"):
         mine = delegation.delegate_id == user.id
@@ -212,7 +212,18 @@ def _delegations(user: User) -> Section:
             "ended_at": delegation.ended_at,
             "end_reason": delegation.end_reason,
             "document_type": delegation.document_type,
+            "document": files.get(delegation.id),
         }
+
+
+def papers_of(user: User) -> list[uuid.UUID]:
+    """Return the delegations whose documents are for the person to have: handed in by them, or by which somebody may, or might, act for them.
+
+    What was not approved shows nothing of the person; and what an erasure left is kept for a case at law alone.
+    """
+    theirs = Q(delegate=user) | Q(principal=user, decided_at__isnull=False)
+    kept = Delegation.objects.filter(theirs, evidence_until=None).exclude(document_type="")
+    return list(kept.order_by("id").values_list("id", flat=True))
 
 
 def _records(user: User) -> Section:

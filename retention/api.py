@@ -174,7 +174,7 @@ class DerivedSerializer(StrictSerializer):
         help_text="What it shows, where its sources do not say all.",
     )
     custody = serializers.ChoiceField([c.value for c in Custody], required=False, default=Custody.NONE.value)
-    model = FreeText(max_length=80, required=False, default="")
+    model = FreeText(max_length=80, required=False, allow_blank=True, default="")
     ttl = DurationField(required=False)
     content = serializers.FileField(required=False, allow_empty_file=False)
 
@@ -300,9 +300,8 @@ class Derived(APIView):
     required_scopes = ["record"]
     parser_classes = cast("list[type[BaseParser]]", [*api_settings.DEFAULT_PARSER_CLASSES, MultiPartParser])
 
-    def record(self, request: Request, kind: Kind, said: DerivedSerializer, facts: Facts) -> Response:
+    def record(self, request: Request, kind: Kind, words: dict[str, Any], facts: Facts) -> Response:
         """Record it, permitted or not; bytes that may not be taken are refused, with the fact entered."""
-        words = said.validated_data
         content = words.get("content")
         outcome = made(
             app=app_of(request),
@@ -335,10 +334,8 @@ class Embeddings(Derived):
     @once
     def post(self, request: Request) -> Response:
         """Record a voiceprint. It is a fact and never dropped: `standing` says whether it was permitted."""
-        said = EmbeddingSerializer(data=_said(request), context={"app": app_of(request)})
-        said.is_valid(raise_exception=True)
-        words = said.validated_data
-        return self.record(request, Kind.EMBEDDING, said, Facts(dimensions=words["dimensions"], model=words["model"]))
+        words = EmbeddingSerializer.words_of(_said(request), app=app_of(request))
+        return self.record(request, Kind.EMBEDDING, words, Facts(dimensions=words["dimensions"], model=words["model"]))
 
 
 class Syntheses(Derived):
@@ -354,12 +351,10 @@ class Syntheses(Derived):
     @once
     def post(self, request: Request) -> Response:
         """Record speech made in a voice, with evidence that it is marked as AI-made."""
-        said = SynthesisSerializer(data=_said(request), context={"app": app_of(request)})
-        said.is_valid(raise_exception=True)
-        words = said.validated_data
+        words = SynthesisSerializer.words_of(_said(request), app=app_of(request))
         mark: Mark = mark_of(words.get("mark"))
         facts = Facts(words.get("duration_ms"), words.get("sample_rate"), None, words["model"], mark)
-        return self.record(request, Kind.SYNTHESIS, said, facts)
+        return self.record(request, Kind.SYNTHESIS, words, facts)
 
 
 class ArtifactDetail(APIView):

@@ -1,6 +1,6 @@
 """`records:batch` over REST: up to 1,000 records in one durable call, each with a verdict of its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from django.utils import timezone
@@ -12,6 +12,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from accounts.authentication import app_of
+from accounts.models import App
 from accounts.strict import StrictSerializer
 from consent.errors import ConsentError
 from ledger.once import once
@@ -145,11 +146,8 @@ class Records(APIView):
     @once
     def post(self, request: Request) -> Response:
         """Record up to 1,000 embeddings and syntheses in one transaction. One that cannot be taken drops no other."""
-        said = BatchSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
-        app = app_of(request)
-        readers = {kind: reader(context={"app": app}) for kind, reader in _SERIALIZERS.items()}
-        read = [_read(record, readers) for record in said.validated_data["records"]]
+        app, said = app_of(request), BatchSerializer.words_of(request.data)
+        read = [_read(record, app) for record in said["records"]]
         drafts = [each for each in read if isinstance(each, Draft)]
         verdicts = iter(record_all(app=app, drafts=drafts, now=timezone.now()) if drafts else [])
         return Response({"records": list(self._answers(read, verdicts))})
@@ -164,16 +162,14 @@ class Records(APIView):
                 yield problem_of(verdict, {}).data
 
 
-def _read(
-    record: Any, readers: Mapping[object, EmbeddingRecordSerializer | SynthesisRecordSerializer]
-) -> Draft | Exception:
+def _read(record: Any, app: App) -> Draft | Exception:
     """Return what a record says, or the error for which it cannot be taken."""
     kind = record.get("kind") if isinstance(record, dict) else None
-    reader = readers.get(kind if isinstance(kind, str) else None)
-    if reader is None:
-        return serializers.ValidationError({"kind": [f"One of {', '.join(map(str, readers))} is needed."]})
+    serializer = _SERIALIZERS.get(kind if isinstance(kind, str) else None)
+    if serializer is None:
+        return serializers.ValidationError({"kind": [f"One of {', '.join(map(str, _SERIALIZERS))} is needed."]})
     try:
-        words: dict[str, Any] = reader.run_validation(record)
+        words = serializer.words_of(record, app=app)
         synthesis = words["kind"] == Kind.SYNTHESIS
         return Draft(
             kind=Kind(words["kind"]),

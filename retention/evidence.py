@@ -32,8 +32,11 @@ def drop(*, now: datetime) -> None:
         if recording:
             drop_recording(recording)
     due = Q(evidence_until__lte=now) | Q(evidence_until=None)  # none: nothing was ever known of the person
-    kept = Delegation.objects.filter(due, state=Delegation.State.ENDED, principal__subjects=None)
-    for delegation in kept.exclude(document_type=""):
+    over_or_unused = Q(due, principal__subjects=None) | Q(
+        used_at=None
+    )  # unused: its end was killed before the document went
+    kept = Delegation.objects.filter(over_or_unused, state=Delegation.State.ENDED)
+    for delegation in kept.exclude(document_type="").distinct():
         Delegation.objects.filter(id=delegation.id).update(document_type="")
         drop_document(delegation)
 

@@ -34,15 +34,24 @@ data.json   what this service knows of you: consents, notices you read, what was
             how long it may be kept, erasures, who acts for whom, and every record with the opening that proves it
 media/      what was made of your voice and is still here
 statements/ consents that you spoke
+documents/  what shows that you may act for somebody, as you handed it in, or that somebody may act for you
 receipts/   a receipt of each consent, which anyone can verify
 
 data.json   本服务所知的关于您的一切：同意、您读过的告知书、用您的声音生成的内容、持有者、保存期限、删除、代理人，
             以及每条记录和证明它的开启值
 media/      用您的声音生成且仍保存在此的内容
 statements/ 您口头作出的同意
+documents/  证明您可以代他人行事（由您提交）或他人可以代您行事的文件
 receipts/   每项同意的回执，任何人都可核验
 """
-_BEGINS: Final = ((b"RIFF", "wav"), (b"fLaC", "flac"), (b"OggS", "ogg"), (b"\xff\xd8\xff", "jpg"), (b"\x89PNG", "png"))
+_BEGINS: Final = (
+    (b"RIFF", "wav"),
+    (b"fLaC", "flac"),
+    (b"OggS", "ogg"),
+    (b"\xff\xd8\xff", "jpg"),
+    (b"\x89PNG", "png"),
+    (b"%PDF", "pdf"),
+)
 _UNKNOWN: Final = "bin"
 _PIECE_BYTES: Final = 65_536
 _MPEG: Final = (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
@@ -64,7 +73,8 @@ def export(*, user: User, by: Delegation | None, now: datetime) -> Export:
     """
     with transaction.atomic():
         actor = act_for.actor(user=user, by=by, now=now)
-        enter_for_person(user=user, kind="access.exported", actor=actor, payload=act_for.told(by), now=now)
+        told = {"delegation": str(by.id)} if by else {}
+        enter_for_person(user=user, kind="access.exported", actor=actor, payload=told, now=now)
     return Export(user, now)
 
 
@@ -130,12 +140,20 @@ def _files(asked: Export) -> Iterator[tuple[uuid.UUID, str, bytes]]:
             continue
         yield artifact.id, f"media/{artifact.id}.{_ending(data)}", data
     spoken = Statement.objects.filter(grant__subject__user=asked.user, grant__binding__closed_at=None)
-    for statement in spoken.order_by("id"):
+    for statement, recording in spoken.order_by("id").values_list("id", "recording"):
+        if recording is None:
+            continue  # it was not said
         try:
-            data = vault.blobs.read(blob=statement.recording or statement.id, kind=Kind.STATEMENT)
+            data = vault.blobs.read(blob=recording, kind=Kind.STATEMENT)
         except BlobGone:
             continue
-        yield statement.id, f"statements/{statement.id}.{_ending(data)}", data
+        yield statement, f"statements/{statement}.{_ending(data)}", data
+    for delegation in about.papers_of(asked.user):
+        try:
+            data = vault.blobs.read(blob=delegation, kind=Kind.DOCUMENT)
+        except BlobGone:
+            continue
+        yield delegation, f"documents/{delegation}.{_ending(data)}", data
     mine = grants_of(user=asked.user).select_related("subject__tenant").filter(binding__closed_at=None)
     for grant in mine.iterator():
         try:

@@ -35,7 +35,7 @@ def open_combining(
     with transaction.atomic():
         concerned = Artifact.objects.filter(id__in=artifacts, app=app).values_list("grant_id", flat=True)
         ids = {grant_id, *concerned}
-        lock.all_for_use(Grant.objects.filter(id__in=ids, app=app).values_list("id", "uses_left"))
+        lock.all_for_use(ids, app=app)
         grant = lock.for_use(grant_id, app=app)
         wanted = sorted(set(grant.operations if operations is None else operations))
         if isinstance(terms.decide(grant.facts(), operations=wanted, now=now), terms.Permit):

@@ -5,6 +5,7 @@ what is kept is what was looked at (telephones append films and depth maps).
 """
 
 import io
+import re
 
 from PIL import Image
 
@@ -13,6 +14,8 @@ from retention.errors import PortraitRefused
 FORMATS = ("JPEG", "PNG", "WEBP")
 MOST_PIXELS = 4096 * 4096
 LEAST_SIDE = 64
+_MOST_PARTS = 20_000
+_MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")
 
 
 def inspect(data: bytes) -> tuple[int, int]:
@@ -32,7 +35,7 @@ def inspect(data: bytes) -> tuple[int, int]:
                 raise PortraitRefused("too_small", f"The picture is narrower or lower than {LEAST_SIDE} pixels.")
             one = getattr(picture, "n_frames", 1) == 1
             picture.load()
-            if not one or not _ends(str(picture.format), data):
+            if not one or _end(str(picture.format), data) != len(data):
                 raise PortraitRefused("not_one_picture", "The file holds more than its one picture.")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PortraitRefused("too_many_pixels", f"The picture has more than {MOST_PIXELS} pixels.") from None
@@ -43,13 +46,36 @@ def inspect(data: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _ends(kind: str, data: bytes) -> bool:
-    """Say whether the file ends where the picture does."""
+def _end(kind: str, data: bytes) -> int:
+    """Return where the picture that the file begins with ends; what goes on for too long, nowhere."""
     match kind:
         case "JPEG":
-            return data.endswith(b"\xff\xd9")
+            return _jpeg_end(data)
         case "PNG":
-            return data.endswith(b"IEND\xaeB`\x82")
+            return _png_end(data)
         case "WEBP":
-            return int.from_bytes(data[4:8], "little") + 8 == len(data)
-    return False
+            return int.from_bytes(data[4:8], "little") + 8
+    return -1
+
+
+def _jpeg_end(data: bytes) -> int:
+    """ISO/IEC 10918-1, B.1.1: segments say how long they are; in what follows a scan's, 0xff begins a marker but before 0x00 and RSTn."""
+    at = 2
+    for _ in range(_MOST_PARTS):
+        marker = _MARKER.search(data, at)
+        if marker is None:
+            return -1
+        if marker[1] == b"\xd9":
+            return marker.end()
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return -1
+
+
+def _png_end(data: bytes) -> int:
+    """ISO/IEC 15948, 5.3: chunks of a length, a type, so many bytes and a check sum; IEND is the last."""
+    at = 8
+    for _ in range(_MOST_PARTS):
+        kind, at = data[at + 4 : at + 8], at + 12 + int.from_bytes(data[at : at + 4])
+        if kind == b"IEND":
+            return at
+    return -1

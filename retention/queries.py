@@ -5,7 +5,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
 from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet
 
@@ -13,6 +12,7 @@ from accounts.models import App, User
 from consent.machine import ERASING
 from consent.models import Delegation, Statement
 from hooks.queries import deliveries_of
+from ledger.prepared import run
 from retention.lineage import Source
 from retention.models import Artifact, Custody, Erasure, Policy
 from vault.blobs import Kind as Stored
@@ -45,10 +45,8 @@ _POLICIES = f"SELECT {', '.join(_NAMES)} FROM retention_policy WHERE kind = ANY(
 
 
 def policies_of(*, app: App, kinds: Collection[str]) -> list[Policy]:
-    """Return the policies about such things that can apply to the app: asked for each record, so in a statement that is planned once."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        rows = cursor.execute(_POLICIES, [[str(kind) for kind in kinds], app.id]).fetchall()
+    """Return the policies about such things that can apply to the app."""
+    rows = run(_POLICIES, [[str(kind) for kind in kinds], app.id]).fetchall()
     return [Policy.from_db(connection.alias, _NAMES, row) for row in rows]
 
 

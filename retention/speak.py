@@ -50,6 +50,7 @@ def ask_to_speak(*, app: App, grant_id: uuid.UUID, locale: str | None, now: date
             return grant
         language = locale or grant.notice.locale
         names = grant.purpose.names
+        nonce = [secrets.choice(WORDS[language]) for _ in range(NONCE_WORDS)]
         return Statement.objects.create(
             grant=grant,
             locale=language,
@@ -59,8 +60,9 @@ def ask_to_speak(*, app: App, grant_id: uuid.UUID, locale: str | None, now: date
                 controller=grant.app.tenant.name,
                 purpose=names.get(language) or names.get("en") or grant.purpose_id,
                 term=None if grant.uses_left is not None else grant.valid_until - grant.valid_from,
-                nonce=[secrets.choice(WORDS[language]) for _ in range(NONCE_WORDS)],
+                nonce=nonce,
             ),
+            nonce=" ".join(nonce),
             asked_at=now,
         )
 

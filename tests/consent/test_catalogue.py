@@ -1,5 +1,6 @@
 """The catalogue of purposes: what it holds, what it takes, what each class of use demands."""
 
+import json
 import uuid
 from datetime import date, timedelta
 
@@ -11,6 +12,7 @@ from accounts.models import User
 from consent.allow import allow
 from consent.ask import ask
 from consent.catalogue import add_purpose, assess
+from consent.consent_record import tell
 from consent.errors import NeedsItsOwn, NotExplicit, PurposeForbidden, PurposeInvalid, PurposeUnknown
 from consent.models import Assessment, Grant, Notice, Purpose
 from consent.notice_texts import Recipient
@@ -19,6 +21,8 @@ from consent.queries import newest_notice
 from consent.terms import Operation
 from consent.use_class import RULES
 from ledger.models import Opening
+from portal.words.sheets import sheet
+from retention.models import Artifact
 from tests.conftest import Api, kinds
 from tests.factories import AppFactory
 
@@ -187,8 +191,8 @@ def test_p6_passing_on_is_a_consent_of_its_own_under_a_notice_that_names_the_rec
 def test_p13_a_licence_for_a_recording_is_no_consent_to_use_the_voice(app, user, consent, now):
     """What an app may say or attest gives it nothing: a yes is the speaker's own, for one purpose, and the API has no call for it."""
     api = Api(app)
-    assert api.ask(operations=["synthesize"]).status_code == 201
-    refused = api.post("/api/v1/sessions", {"grant": str(uuid.uuid4())})
+    question = api.ask(operations=["synthesize"]).json()["id"]
+    refused = api.post("/api/v1/sessions", {"grant": question})
     assert refused.status_code == 404
     assert not Grant.objects.exists()
     schema = api.get("/api/schema/?format=json").json()
@@ -232,7 +236,10 @@ def test_b3_no_voiceprint_of_who_may_live_in_illinois_is_traded(user, now, resid
 
 def test_b2_before_the_first_recording_stand_a_notice_and_a_release(app, user, clip, now):
     api = Api(app)
-    assert api.upload(str(uuid.uuid4()), clip).status_code == 404  # without a yes there is no session to record in
+    question = api.ask().json()["id"]
+    for session in (question, api.post("/api/v1/sessions", {"grant": question}).json().get("id", "")):
+        assert api.upload(session, clip).status_code in {404, 422}  # without a yes there is no session to record in
+    assert not Artifact.objects.exists()
     notice = newest_notice(app_id=app.id, purpose_id="voice-cloning", locale="en")
     assert all(notice.body[name] for name in ("voiceprint", "what", "why", "kept"))
     token = asked(app, "voice-cloning", ["upload"], now)
@@ -246,3 +253,10 @@ def test_b2_before_the_first_recording_stand_a_notice_and_a_release(app, user, c
     )
     session = api.post("/api/v1/sessions", {"grant": str(grant.id)}).json()["id"]
     assert api.upload(session, clip).status_code == 201
+    # The release: what was collected, what for and how long, and the electronic signature, by the entry that proves it.
+    told = tell(grant)
+    release = sheet("bipa", told.facts, notice.body, log=app.tenant.origin, now=now)
+    assert "I release the private entity named above" in release.declaration
+    ref = next(ref for ref, (_, said) in told.openings.items() if "choice" in json.loads(said))
+    for said in (notice.body["what"], notice.body["why"], notice.body["kept"], "9 days", grant.screen.sha256, ref):
+        assert said in release.text()

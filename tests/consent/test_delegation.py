@@ -9,6 +9,8 @@ from django.utils import timezone
 
 import vault.blobs
 from accounts.models import User
+from consent import delegate_end
+from consent.act_for import name_of
 from consent.allow import allow
 from consent.ask import ask
 from consent.capacity import Relationship
@@ -33,6 +35,7 @@ from consent.models import Binding, Delegation, Grant, Invitation, Session, Subj
 from consent.open_session import open_session
 from consent.queries import records_of
 from consent.reaffirm import reaffirm
+from consent.refuse import refuse
 from consent.terms import Refusal
 from consent.withdraw import withdraw
 from keyring.errors import KeyGone
@@ -137,7 +140,7 @@ def test_g5_a_child_below_the_age_of_consent_answers_only_through_a_verified_gua
     assert (grant.actor, grant.delegation, grant.jurisdiction) == ("guardian", delegation, "DE")
     assert not isinstance(open_session(app=app, grant_id=grant.id, operations=None, now=now), Refusal)
     given = next(record for record in records_of(user=child) if record.kind == "consent.given")
-    assert given.payload["delegation"] == str(delegation.id)
+    assert given.payload["delegation"] == str(name_of(delegation, app=app.id))
     withdraw(grant_id=grant.id, user=child, now=now, by=delegation)
     grant.refresh_from_db()
     assert grant.end_reason == "withdrawn_by_guardian"
@@ -645,4 +648,70 @@ def test_s2_3_no_id_is_tied_to_a_telephone_or_a_device(app, answer, user, now):
     columns = {field.name for model in (User, Subject, Binding, Grant, Session) for field in model._meta.fields}
     assert not [name for name in columns for word in ("phone", "device", "imei", "address") if word in name]
     assert "2345678" not in everything_entered()
-    assert "2345678" not in str([list(map(str, row)) for row in Binding.objects.values_list()])
+    stored = [bytes(each) if isinstance(each, memoryview) else each for each in Binding.objects.values_list().get()]
+    assert bytes(Binding.objects.get().reference) in stored
+    assert "2345678" not in repr(stored)
+
+
+def test_two_apps_do_not_find_out_that_the_same_person_acts(app, asking, answer, officer, now):
+    """What an app may see of an entry holds no id that another app sees too."""
+    delegation = approve(delegation_id=asking().id, officer=officer, now=now)
+    answer(delegation)
+    other = AppFactory(tenant=app.tenant)
+    asked = ask(
+        app=other, subject_ref="x", purpose="voice-cloning", operations=["upload"], term=timedelta(days=9), now=now
+    )
+    refuse(token=asked.token, user=delegation.principal, locale="en", now=now, by=delegation)
+    records = records_of(user=delegation.principal)
+    named = [each.payload["delegation"] for each in records if each.kind in {"consent.given", "consent.refused"}]
+    assert len(set(named)) == 2
+    assert str(delegation.id) not in named
+
+
+@pytest.mark.parametrize("where", ["document_type", "delete", "shred"])
+def test_an_end_killed_before_an_unused_document_is_gone_is_finished_whatever_else_is_known(
+    asking, answer, officer, guardian, now, monkeypatch, where
+):
+    """Also of a person of whom consents are known: another guardian's."""
+    child = UserFactory(is_adult=False, born_on=years_ago(9, now), residence="DE")
+    unused, other = (
+        approve(
+            delegation_id=asking(delegate=each, whom=Address(child.email, years_ago(9, now))).id,
+            officer=officer,
+            now=now,
+        )
+        for each in (guardian, UserFactory())
+    )
+    answer(other)
+
+    def dying(*_args, **_words):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if where == "document_type":
+            patch.setattr(delegate_end, "drop_unneeded", dying)
+        else:
+            patch.setattr(vault.blobs, where, dying)
+        with pytest.raises(Killed):
+            end_delegation(delegation_id=unused.id, user=guardian, now=now)
+    assert Delegation.objects.get(id=unused.id).state == "ended"
+    pursue(clock=lambda: now)
+    sweep_orphans(now=timezone.now() + timedelta(seconds=400))
+    assert not is_kept(unused)
+    assert is_kept(other)
+
+
+def test_what_a_child_allowed_who_said_to_be_grown_up_is_found_invalid(asking, answer, officer, now):
+    """The state machine's "minor found". What they were old enough for stands, and so does what a guardian allowed."""
+    claims = UserFactory(is_adult=True, residence="DE")
+    grant = answer(who=claims)
+    fifteen = UserFactory(is_adult=True, residence="FR")
+    other = answer(who=fifteen, ref="user-2")
+    for person, years in ((claims, 15), (fifteen, 16)):
+        delegation = asking(whom=Address(person.email, years_ago(years, now)))
+        approve(delegation_id=delegation.id, officer=officer, now=now)
+    grant.refresh_from_db()
+    other.refresh_from_db()
+    assert (grant.state, grant.end_reason) == ("invalidated", "minor_found")
+    assert other.state == "given"
+    assert kinds().count("consent.invalidated") == 1

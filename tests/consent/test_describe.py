@@ -109,3 +109,19 @@ def test_a_guardian_mends_where_a_child_lives_and_neither_the_age_nor_what_happe
     Delegation.objects.update(state=Delegation.State.ENDED)
     with pytest.raises(DelegationUnknown):
         describe(user=person, now=NOW, is_adult=True, by=by)
+
+
+@pytest.mark.parametrize("change", [{"is_adult": True}, {"born_on": date(2009, 1, 1)}, {"residence": "BE"}])
+def test_an_attorney_makes_no_minor_older_and_moves_none(person, change):
+    describe(user=person, now=NOW, born_on=CHILD, residence="DE")
+    attorney = Delegation.objects.create(
+        principal=person,
+        delegate=UserFactory(),
+        relationship="attorney",
+        label="Little Bear",
+        state="approved",
+        requested_at=NOW,
+    )
+    with pytest.raises(AgeSaid):
+        describe(user=person, now=NOW, by=attorney, **change)
+    assert said(person) == (False, CHILD, "DE")

@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+import consent.lapse as consent_lapse
 from consent.allow import allow
 from consent.ask import ANSWER_WITHIN, COOL_DOWN, ask
 from consent.defer import defer
@@ -22,7 +23,7 @@ from consent.errors import (
     RequestExpired,
 )
 from consent.lapse import lapse
-from consent.models import Assessment, Delegation, Grant, Notice, Screen, Session
+from consent.models import Assessment, ConsentRequest, Delegation, Grant, Notice, Screen, Session
 from consent.move import GRACE
 from consent.pause import pause, resume
 from consent.queries import newest_notice
@@ -31,6 +32,7 @@ from consent.refuse import refuse
 from consent.revoke import revoke
 from consent.suspend import reinstate, suspend
 from consent.withdraw import stop_all, withdraw
+from keyring.keys import store
 from retention.models import Artifact
 from tests.conftest import kinds
 from tests.factories import AppFactory, UserFactory
@@ -220,11 +222,14 @@ def test_put_off_for_ever_it_expires(app):
 
 def test_who_said_no_is_not_asked_the_same_again_for_a_day(app, user):
     now = timezone.now()
-    asked = ask(app=app, now=now, **WORDS)
+    wide = WORDS | {"operations": ["upload", "embed"]}
+    asked = ask(app=app, now=now, **wide)
     refuse(token=asked.token, user=user, locale="en", now=now)
-    with pytest.raises(RequestCooling):
-        ask(app=app, now=now + COOL_DOWN - timedelta(seconds=1), **WORDS)
-    ask(app=app, now=now, **(WORDS | {"operations": ["upload", "embed"]}))
+    for words in (wide, WORDS):
+        with pytest.raises(RequestCooling):
+            ask(app=app, now=now + COOL_DOWN - timedelta(seconds=1), **words)
+    ask(app=app, now=now, **(WORDS | {"operations": ["upload", "embed", "synthesize"]}))
+    ask(app=app, now=now, **(WORDS | {"scope": ["portrait"]}))
     ask(app=app, now=now, **(WORDS | {"subject_ref": "user-2"}))
     ask(app=app, now=now + COOL_DOWN, **WORDS)
 
@@ -326,3 +331,35 @@ def test_an_answer_to_a_notice_that_has_changed_meanwhile_is_none(app, consent, 
             notice_id=first.notice_id,
         )
     assert Grant.objects.count() == 1
+
+
+def test_what_the_newest_notice_does_not_say_any_more_is_not_allowed(app, consent, user):
+    first = consent()
+    asked = ask(app=app, now=timezone.now(), **(WORDS | {"subject_ref": "user-2", "operations": ["upload", "embed"]}))
+    change_notice(first, operations=["upload"])
+    with pytest.raises(RequestExpired):
+        allow(token=asked.token, user=user, choice="term", locale="en", now=timezone.now())
+    assert Grant.objects.count() == 1
+    assert refuse(token=asked.token, user=user, locale="en", now=timezone.now()).state == "refused"
+
+
+def test_one_that_cannot_be_ended_holds_up_nothing_else(consent, caplog):
+    """A key is lost: its consent cannot be entered any more. All else ends on time."""
+    lost, *others = (consent(who=UserFactory(), ref=f"user-{number}", term=timedelta(hours=2)) for number in range(3))
+    store().destroy([lost.subject.custody_name])
+    for ref in ("user-3", "user-4"):
+        ask(app=lost.app, now=timezone.now(), **(WORDS | {"subject_ref": ref}))
+    lapse(now=timezone.now() + ANSWER_WITHIN)
+    assert [Grant.objects.get(id=each.id).state for each in (lost, *others)] == ["given", "expired", "expired"]
+    assert not ConsentRequest.objects.filter(state="requested").exists()
+    assert "not_lapsed" in caplog.text
+    assert str(lost.id) in caplog.text
+
+
+def test_a_batch_at_a_time_until_nothing_is_left(consent, monkeypatch):
+    grants = [consent(ref=f"user-{number}", term=timedelta(hours=2)) for number in range(3)]
+    change_notice(grants[0])
+    monkeypatch.setattr(consent_lapse, "BATCH", 2)
+    now = timezone.now()
+    assert [lapse(now=now) for _ in range(3)] == [2, 1, 0]
+    assert set(Grant.objects.values_list("state", flat=True)) == {"stale"}

@@ -173,6 +173,7 @@ def test_p2_a_change_of_purpose_method_kind_recipients_or_operations_matters():
             "other_use",
             "recipients",
             "transfers",
+            "automated",
         }
         forced = forced or name.startswith("recipient_")
         for locale in LANGUAGES:

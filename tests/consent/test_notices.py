@@ -11,7 +11,9 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from consent import tell_of_notice as letters
+from consent.allow import allow
 from consent.ask import ask
+from consent.delegate_end import end_delegation
 from consent.draft_notice import draft_notice, start_notice
 from consent.editions import editions, newest_published
 from consent.errors import (
@@ -22,7 +24,7 @@ from consent.errors import (
     PurposeUnknown,
 )
 from consent.lapse import lapse
-from consent.models import Announcement, Declaration, Grant, Notice
+from consent.models import Announcement, Declaration, Delegation, Grant, Notice
 from consent.notice_fields import LANGUAGES, NAMES, NOT_GIVEN
 from consent.open_session import Opened, open_session
 from consent.publish_notice import publish_notice
@@ -277,6 +279,18 @@ class Flaky(EmailBackend):
         return super().send_messages(messages)
 
 
+class Picky(EmailBackend):
+    """A mail server that does not take letters to one address."""
+
+    refuses = ""
+    error = ValueError("")
+
+    def send_messages(self, messages):
+        if [Picky.refuses] in [letter.to for letter in messages]:
+            raise Picky.error
+        return super().send_messages(messages)
+
+
 class TestTelling:
     @pytest.fixture
     def people(self, consent, now):
@@ -362,3 +376,58 @@ class TestTelling:
         publish(complaint="To another.")
         assert tell_of_notice(now=timezone.now()) == 1
         assert mail.outbox[0].to == [people[2].email]
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            smtplib.SMTPDataError(554, b"refused"),
+            smtplib.SMTPNotSupportedError("SMTPUTF8"),
+            ValueError("no address"),
+            UnicodeEncodeError("ascii", "", 0, 1, "no address"),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    def test_one_letter_that_cannot_be_sent_holds_up_no_other(
+        self, app, people, publish, now, settings, monkeypatch, caplog, error
+    ):
+        settings.EMAIL_BACKEND = f"{Picky.__module__}.Picky"
+        monkeypatch.setattr(Picky, "refuses", people[0].email)
+        monkeypatch.setattr(Picky, "error", error)
+        publish(complaint="To another.")
+        assert tell_of_notice(now=now) == 2
+        assert [letter.to for letter in mail.outbox] == [[person.email] for person in people[1:]]
+        assert Announcement.objects.get().done_at == now
+        assert "letter_refused" in caplog.text
+
+    def test_a_server_that_is_busy_is_asked_again(self, app, people, publish, now, settings, monkeypatch):
+        settings.EMAIL_BACKEND = f"{Picky.__module__}.Picky"
+        monkeypatch.setattr(Picky, "refuses", people[0].email)
+        monkeypatch.setattr(Picky, "error", smtplib.SMTPDataError(451, b"later"))
+        publish(complaint="To another.")
+        assert tell_of_notice(now=now) == 0
+        monkeypatch.setattr(Picky, "refuses", "")
+        assert tell_of_notice(now=now) == 3
+
+    @pytest.mark.parametrize("ended", ["by somebody", "by the clock", None])
+    def test_who_answered_for_a_person_is_told_as_long_as_they_may_act(self, app, user, publish, now, ended):
+        person = UserFactory()
+        by = Delegation.objects.create(
+            principal=person,
+            delegate=user,
+            relationship="attorney",
+            label="a friend",
+            state="approved",
+            requested_at=now,
+            valid_until=now + timedelta(days=1),
+        )
+        asked = ask(
+            app=app, subject_ref="u", purpose="voice-cloning", operations=["upload"], term=timedelta(days=9), now=now
+        )
+        allow(token=asked.token, user=person, choice="term", locale="en", now=now, by=by)
+        if ended == "by somebody":
+            end_delegation(delegation_id=by.id, user=person, now=now)
+        elif ended:
+            Delegation.objects.update(valid_until=now)
+        publish(complaint="To another.")
+        assert tell_of_notice(now=now) == 1
+        assert mail.outbox[0].to == [person.email if ended else user.email]

@@ -1,18 +1,24 @@
 """A session ends with the page, with its consent, with its app, and with its hour; from then on nothing is permitted in it."""
 
+import json
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import App
+from consent import suspend as suspension
 from consent.lapse import lapse
 from consent.make_stale import make_stale
 from consent.models import Declaration, Grant, Session
 from consent.pause import pause, resume
+from consent.queries import records_of
 from consent.revoke import revoke
 from consent.suspend import reinstate, suspend
 from consent.withdraw import stop_all, withdraw
+from hooks.models import Delivery, Subscription
 from ledger.models import Opening
 from retention.models import Artifact
 from tests.conftest import kinds
@@ -195,3 +201,122 @@ class TestEnrolment:
         made = api.post("/api/v1/embeddings", {"session": session, "dimensions": 192}).json()
         assert made["standing"] == "unpermitted"
         assert made["expires_at"] == made["recorded_at"], "due at once"
+
+
+class Killed(BaseException):
+    pass
+
+
+class TestSuspension:
+    """What a crash leaves at each line of `suspend`: nothing is permitted from the flag on, and whoever comes next ends the rest."""
+
+    @pytest.fixture
+    def two(self, api, consent, grant):
+        return [opened(api, grant), opened(api, consent(ref="user-2"))]
+
+    def killed_at(self, monkeypatch, name, call):
+        """Suspend, and die at the so-many-eth call of `name`."""
+        real, calls = getattr(suspension, name), []
+
+        def dying(**words):
+            calls.append(words)
+            if len(calls) > call:
+                raise Killed
+            return real(**words)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(suspension, name, dying)
+            with pytest.raises(Killed):
+                suspend(app_id=App.objects.get().id, reason="complaints", officer="7", now=timezone.now())
+        return list(Session.objects.order_by("opened_at").values_list("closed_at", flat=True))
+
+    def test_killed_before_the_flag_is_entered_nothing_has_happened(self, api, two, monkeypatch, clip):
+        assert self.killed_at(monkeypatch, "enter_for_tenant", 0) == [None, None]
+        assert App.objects.get().suspended_at is None
+        assert "app.suspended" not in kinds()
+        assert api.upload(two[0], clip).status_code == 201
+
+    @pytest.mark.parametrize("closed", [0, 1])
+    @pytest.mark.parametrize("then", ["suspended again", "reinstated"])
+    def test_killed_between_the_sessions_none_permits_and_none_comes_back(
+        self, api, app, two, monkeypatch, clip, closed, then
+    ):
+        left = self.killed_at(monkeypatch, "close", closed)
+        assert left.count(None) == 2 - closed
+        assert kinds().count("app.suspended") == 1
+        for session in two:
+            assert api.upload(session, clip).json()["reason"] == "app_suspended"
+        if then == "suspended again":
+            suspend(app_id=app.id, reason="complaints", officer="7", now=timezone.now())
+        else:
+            reinstate(app_id=app.id, officer="7", now=timezone.now())
+            for session in two:
+                assert api.upload(session, clip).json()["reason"] == "session_ended"
+        assert not Session.objects.filter(closed_at=None).exists()
+        assert (kinds().count("app.suspended"), kinds().count("session.closed")) == (1, 2)
+
+    def test_to_reinstate_one_that_works_ends_nothing(self, api, app, session, clip):
+        reinstate(app_id=app.id, officer="7", now=timezone.now())
+        assert api.upload(session, clip).status_code == 201
+        assert "app.reinstated" not in kinds()
+
+
+class TestSpent:
+    """A consent to one use is over when its session is, however that ended; and nobody vouches for it then."""
+
+    @pytest.fixture
+    def once(self, api, consent):
+        grant = consent("once")
+        opened(api, grant)
+        return grant
+
+    def vouched(self, api, grant):
+        answer = api.get(f"/api/v1/grants/{grant.id}/status-token?audience=tts.example")
+        return answer.json().get("reason", "yes")
+
+    def test_while_its_session_lives_it_is_vouched_for_and_not_a_moment_longer(self, api, once):
+        assert self.vouched(api, once) == "yes"
+        Session.objects.update(expires_at=timezone.now())
+        assert self.vouched(api, once) == "uses_exhausted", "before the sweep has seen it"
+
+    def test_after_a_suspension_it_is_used_up(self, api, app, once):
+        suspend(app_id=app.id, reason="complaints", officer="7", now=timezone.now())
+        reinstate(app_id=app.id, officer="7", now=timezone.now())
+        assert self.vouched(api, once) == "uses_exhausted"
+        assert Grant.objects.get().state == "exhausted"
+
+    def test_after_a_pause_it_is_used_up(self, api, user, once):
+        pause(grant_id=once.id, user=user, now=timezone.now())
+        resume(grant_id=once.id, user=user, now=timezone.now())
+        assert Grant.objects.get().state == "exhausted"
+        assert kinds()[-2:] == ["consent.resumed", "consent.exhausted"]
+
+    def test_one_that_was_not_used_is_not(self, api, user, consent):
+        grant = consent("once")
+        pause(grant_id=grant.id, user=user, now=timezone.now())
+        resume(grant_id=grant.id, user=user, now=timezone.now())
+        assert self.vouched(api, grant) == "yes"
+        assert opened(api, grant)
+
+
+def test_however_many_sessions_end_with_a_consent_they_end_in_as_many_statements(api, app, user, consent):
+    """For while they end, nobody else may use the consent."""
+    target = Subscription.objects.create(
+        app=app, event="session.ended", target_url="https://example.org/h", created_at=timezone.now()
+    )
+
+    def statements(count):
+        grant = consent(operations=EVERYTHING, ref=f"user-{count}")
+        sessions = {opened(api, grant) for _ in range(count)}
+        with CaptureQueriesContext(connection) as queries:
+            withdraw(grant_id=grant.id, user=user, now=timezone.now())
+        told = Delivery.objects.filter(subscription=target, body__contains=str(grant.id))
+        assert {json.loads(each.body)["data"]["session"] for each in told} == sessions
+        assert len({each.event_id for each in told}) == count
+        return len(queries)
+
+    assert statements(2) == statements(30)
+    closed = [each.payload for each in records_of(user=user, limit=200) if each.kind == "session.closed"]
+    assert len({each["session"] for each in closed}) == len(closed) == 32
+    assert {each["reason"] for each in closed} == {"consent_withdrawn"}
+    assert kinds()[-1] == "consent.withdrawn"

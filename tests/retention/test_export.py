@@ -15,7 +15,7 @@ from consent.delegate import Address, Child, request_delegation
 from consent.delegate_decide import approve
 from consent.delegate_end import end_delegation
 from consent.errors import DelegationUnknown
-from consent.models import Grant
+from consent.models import Delegation, Grant
 from consent.queries import records_of
 from ledger.leaf import commit
 from ledger.models import Entry
@@ -180,3 +180,29 @@ def test_it_is_never_in_memory_whole(api, app, user, consent):
         tracemalloc.stop()
     assert total > 8 * len(clip)
     assert peak < 6 * len(clip)
+
+
+def test_the_document_of_a_delegation_is_with_who_handed_it_in_and_whom_it_is_about(user, now):
+    delegation, waiting = (
+        request_delegation(
+            delegate=user,
+            relationship=Relationship.GUARDIAN,
+            whom=Child(now.date().replace(year=now.date().year - 9, day=1)),
+            label="Little Bear",
+            document=b"%PDF-1.7 " + name,
+            now=now,
+        )
+        for name in (b"one", b"two")
+    )
+    approve(delegation_id=delegation.id, officer=OfficerFactory(), now=now)
+    archive, data = taken(user)
+    files = {each["id"]: archive.read(each["document"]) for each in data["delegations"]}
+    assert files == {str(delegation.id): b"%PDF-1.7 one", str(waiting.id): b"%PDF-1.7 two"}
+    assert all(name.endswith(".pdf") for name in archive.namelist() if name.startswith("documents/"))
+    archive, data = taken(delegation.principal, by=delegation)
+    assert [archive.read(each["document"]) for each in data["delegations"]] == [b"%PDF-1.7 one"]
+    archive, data = taken(waiting.principal)
+    assert [each["document"] for each in data["delegations"]] == [None], "nobody has said yet that it shows anything"
+    Delegation.objects.filter(id=delegation.id).update(evidence_until=now)
+    archive, _ = taken(delegation.principal, by=delegation)
+    assert not [name for name in archive.namelist() if name.startswith("documents/")], "restricted by an erasure"

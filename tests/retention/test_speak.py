@@ -72,6 +72,8 @@ def test_what_is_said_is_kept_as_evidence_and_entered(api, app, user, consent):
     assert answer.status_code == 201
     assert answer.json() == {"id": said["id"], "duration_ms": 2500, "entry": answer.json()["entry"]}
     statement = Statement.objects.get()
+    assert said["phrase"].endswith(f": {statement.nonce.replace(' ', ', ')}.")
+    assert len(set(statement.nonce.split()) & set(WORDS["en"])) >= 2
     assert heard(statement) == speech(2.5)
     assert store().has(f"statement:{statement.recording}")
     record = next(record for record in records_of(user=user) if record.kind == "consent.spoken")
