@@ -1,4 +1,4 @@
-"""Second factors as this service keeps and shows them.
+"""Accounts and second factors as this service keeps and shows them.
 
 The secret of an authenticator app and the seed of recovery codes are stored encrypted (Fernet), under a key derived from the one that
 signs cookies (HKDF, RFC 5869), which lies outside PostgreSQL: a copy of the database makes no codes. A secret that cannot be read any
@@ -9,12 +9,15 @@ import base64
 from typing import Any
 
 import structlog
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +25,19 @@ from accounts.models import User
 
 log = structlog.get_logger(__name__)
 _INFO = b"consonant: secrets of second factors"
+_BY_WHAT = ("email", "username", "phone")
+
+
+class Accounts(DefaultAccountAdapter):  # type: ignore[misc]
+    """Keeps no address in a session: who signed in is known by id."""
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign in, and forget by which address."""
+        super().login(request, user)
+        records = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])
+        request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [
+            {name: value for name, value in record.items() if name not in _BY_WHAT} for record in records
+        ]
 
 
 class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]

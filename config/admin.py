@@ -1,28 +1,23 @@
 """What the compliance officer sees: every row of the domain, none of them editable."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Tenant
 from config import adminconsent, adminlogs, adminpeople  # noqa: F401 - register the pages of consent, of the logs and of people
 from config.adminsite import ReadOnly
 from consent.models import ConsentRequest, Session
 from hooks.models import Delivery, Subscription
 from hooks.replay import replay
-from retention.models import Artifact, Erasure, Policy
+from retention.models import Artifact, Erasure, Medium, Policy
 from retention.queries import holders_of
-
-
-@admin.register(Tenant)
-class TenantAdmin(ReadOnly):
-    """Tenants."""
-
-    list_display = ("name", "slug", "origin", "created_at")
 
 
 @admin.register(ConsentRequest)
@@ -42,16 +37,47 @@ class SessionAdmin(ReadOnly):
     list_display = ("id", "app", "opened_at", "expires_at", "closed_at")
 
 
+class Shows(admin.SimpleListFilter):
+    """What of the person it shows; what shows both is in both."""
+
+    title = _("shows")
+    parameter_name = "shows"
+
+    def lookups(self, _request: HttpRequest, _page: Any) -> list[tuple[str, str]]:
+        """Name the choices."""
+        return [(medium.value, str(medium.label)) for medium in Medium]
+
+    def queryset(self, _request: HttpRequest, artifacts: QuerySet[Artifact]) -> QuerySet[Artifact]:
+        """Choose."""
+        return artifacts.filter(media__contains=[self.value()]) if self.value() in Medium.values else artifacts
+
+
 @admin.register(Artifact)
 class ArtifactAdmin(ReadOnly):
     """Artifacts."""
 
     subject_path = "subject"
-    list_display = ("id", "kind", "custody", "app", "state", "standing", "recorded_at", "expires_at", "erased_at")
-    list_filter = ("state", "kind", "custody", "standing")
+    list_display = (
+        "id",
+        "kind",
+        "shows",
+        "custody",
+        "app",
+        "state",
+        "standing",
+        "recorded_at",
+        "expires_at",
+        "erased_at",
+    )
+    list_filter = ("state", "kind", Shows, "custody", "standing")
     date_hierarchy = "recorded_at"
-    readonly_fields = ("derived_from", "made_from_it")
-    exclude = ("parents",)
+    readonly_fields = ("shows", "derived_from", "made_from_it")
+    exclude = ("parents", "media")
+
+    @admin.display(description=_("shows"))
+    def shows(self, artifact: Artifact) -> str:
+        """Name what it shows of the person."""
+        return gettext(", ").join(str(Medium(each).label) for each in artifact.media)
 
     @admin.display(description=_("derived from"))
     def derived_from(self, artifact: Artifact) -> str:
@@ -89,7 +115,7 @@ class ErasureAdmin(ReadOnly):
 class PolicyAdmin(ReadOnly):
     """Retention policies."""
 
-    list_display = ("kind", "custody", "purpose", "app", "ttl", "longest_seconds", "lowest_rate")
+    list_display = ("kind", "medium", "custody", "purpose", "app", "ttl", "longest_seconds", "lowest_rate")
 
 
 @admin.register(Subscription)
@@ -116,7 +142,11 @@ class DeliveryAdmin(ReadOnly):
         """Name the app."""
         return str(delivery.subscription.app)
 
-    @admin.action(description=_("Send again"))
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        """Say whether the officer may send again: to look at deliveries is not enough."""
+        return request.user.has_perm("hooks.change_delivery")
+
+    @admin.action(description=_("Send again"), permissions=["replay"])
     def replay_chosen(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
         """Put them back on their way; each is entered."""
         done = [

@@ -350,5 +350,6 @@ _TOKEN: Schema = {
         },
         "400": _WRONG,
         "401": _WRONG,
+        "429": {"$ref": "#/components/responses/TooMany"},
     },
 }

@@ -66,7 +66,7 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     PermissionDenied: (403, "not-permitted"),
 }
 _SENTENCES = {
-    RequestDataTooBig: "The body is larger than may be sent here: 16 MiB with a recording, 1 MiB without.",
+    RequestDataTooBig: "The body is larger than may be sent here: 16 MiB with a file, 1 MiB without.",
     keyring.errors.KeyGone: "The keys of this record have been destroyed.",
     Http404: "There is nothing at this address.",
     PermissionDenied: "This is not permitted.",
@@ -134,8 +134,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer for an address nobody knows: a problem document under /api/, a page elsewhere."""
     if not request.path.startswith(("/api/", "/v1/")):
         return page_not_found(request, exception)
-    answer = handle(Http404(), {})
-    return JsonResponse(answer.data, status=404, content_type=answer.content_type)
+    return answer(Http404())
+
+
+def answer(error: Exception) -> JsonResponse:
+    """Answer with an error's problem document where no view of the API does."""
+    said = handle(error, {})
+    headers = {name: value for name, value in said.items() if name != "Content-Type"}
+    return JsonResponse(said.data, status=said.status_code, content_type=said.content_type, headers=headers)
 
 
 def _from_framework(error: exceptions.APIException) -> Response:

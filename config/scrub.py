@@ -16,11 +16,11 @@ _ALONE, _END = r"(?<![A-Za-z0-9_.])", r"(?![A-Za-z0-9_])"  # a script without sp
 _NUMBER, _LAST = r"(?<![0-9+])(?<!\d\.)", r"(?!\d)"
 _KINDS = {
     "kept": rf"{_ALONE}(?:(?i:[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|(?=\d*[a-f])[0-9a-f]{{17,}})"
-    rf"|\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.]*){_END}",
-    "email": r"[^\s@\"'<>()\[\]{},;:=\\/|]{1,64}@(?:localhost|(?:[^\s@\"'<>()\[\]{},;:=\\/|.]{1,63}\.)+[^\W\d_]{2,63})",
+    rf"|\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.]*){_END}(?!@)",
+    "email": r"[^\s@\"'<>()\[\]{},;:=\\/|][^\s@\"<>()\[\]{},;:=\\/|]{0,253}@(?:localhost|(?:[^\s@\"'<>()\[\]{},;:=\\/|.]{1,63}\.)+[^\W\d_]{2,63})",
     "identity": rf"{_NUMBER}[1-9]\d{{5}}(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{{3}}[\dXx]{_LAST}",
     "device": rf"{_ALONE}(?i:(?:[0-9a-f]{{2}}[:-]){{5}}[0-9a-f]{{2}}|(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{{16}}){_END}",
-    "ip": rf"{_ALONE}(?:(?:\d{{1,3}}\.){{3}}\d{{1,3}}|(?i:(?:[0-9a-f]{{0,4}}:){{2,7}}[0-9a-f]{{0,4}})){_END}",
+    "ip": rf"{_ALONE}(?:(?:\d{{1,3}}\.){{3}}\d{{1,3}}|(?i:(?:[0-9a-f]{{0,4}}:){{2,7}}(?:(?:\d{{1,3}}\.){{3}}\d{{1,3}}|[0-9a-f]{{0,4}}))){_END}",
     "phone": rf"\+[1-9](?:[ ().-]{{0,2}}\d){{7,14}}{_LAST}|{_NUMBER}(?:00)?(?:86[ -]?)?1[3-9]\d(?:[ -]?\d{{4}}){{2}}{_LAST}",
     "number": rf"{_NUMBER}\d(?:[ -]?\d){{12,18}}{_LAST}",
 }
@@ -28,8 +28,18 @@ _FOUND = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KIND
 _SUSPECT = re.compile(r"@|(?i::[0-9a-f]{0,4}:)|\d(?:\D{0,3}\d){3}")  # most words of a log have nothing of the kind
 
 
+_VALUES = re.compile(
+    r"((?:^|\\n)(?:DETAIL|CONTEXT|LINE \d+)|invalid input (?:syntax|value) for [\w ]+):.*", re.MULTILINE | re.DOTALL
+)
+"""Where PostgreSQL shows the value, the row or the statement that it refused; no pattern knows a name in it. Also in Python's `repr`."""
+
+
 def scrub(text: str) -> str:
-    """Return the text with `[email]`, `[phone]`, `[number]`, `[identity]`, `[device]` or `[ip]` in place of what was found."""
+    """Return the text with `[email]`, `[phone]`, `[number]`, `[identity]`, `[device]` or `[ip]` in place of what was found.
+
+    Of an error of PostgreSQL's what follows its first sentence is left out.
+    """
+    text = _VALUES.sub(r"\1: [values]", text)
     return _FOUND.sub(_mask, text) if _SUSPECT.search(text) else text
 
 

@@ -203,6 +203,7 @@ CELERY_BEAT_SCHEDULE = {
     "consent.check_fallbacks": {"task": "consent.check_fallbacks", "schedule": 86400.0, "options": {"expires": 3600}},
     "hooks.deliver": {"task": "hooks.deliver", "schedule": 1.0, "options": {"expires": 1}},
     "ledger.verify_now": {"task": "ledger.verify_now", "schedule": 30.0, "options": {"expires": 30}},
+    "accounts.tidy": {"task": "accounts.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
     "hooks.tidy": {"task": "hooks.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
     "ledger.anchor": {"task": "ledger.anchor", "schedule": 3600.0, "options": {"expires": 3600}},
     "ledger.expire_reservations": {
@@ -226,7 +227,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "portal:home"
-ACCOUNT_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"
+ACCOUNT_ADAPTER = "accounts.adapter.Accounts"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -297,14 +298,17 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["config.openapi.complete"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
-# How often an app may call, and how often with a batch; empty: as often as it likes.
+# How often an app may call, how often with a batch, and how often one address may ask for tokens; empty: as often as it likes.
 try:
     API_RATES = {
         "calls": rates.parse(env.str("CONSONANT_API_RATE", "60000/minute" if LOCAL else "6000/minute")),
         "batch": rates.parse(env.str("CONSONANT_API_BATCH_RATE", "6000/minute" if LOCAL else "600/minute")),
+        "tokens": rates.parse(env.str("CONSONANT_TOKEN_RATE", "6000/minute" if LOCAL else "60/minute")),
     }
 except ValueError as error:
-    raise ImproperlyConfigured(f"CONSONANT_API_RATE or CONSONANT_API_BATCH_RATE: {error}") from None
+    raise ImproperlyConfigured(
+        f"CONSONANT_API_RATE, CONSONANT_API_BATCH_RATE or CONSONANT_TOKEN_RATE: {error}"
+    ) from None
 # An upload is held in memory until it is sealed: plain audio never lies on disk.
 MAX_UPLOAD_BYTES = 16 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024

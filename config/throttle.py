@@ -1,11 +1,12 @@
-"""How often an app may call: so many calls a minute, and so many batches (a view with `throttle_scope = "batch"`).
+"""How often an app may call: so many calls a minute, and so many batches (a view with `throttle_scope = "batch"`); and ask for tokens.
 
 Every answer to an app says where it stands, in the fields of draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy` the quota `q`
 and the window `w` in seconds, `RateLimit` what remains `r` and the seconds `t` until the window ends. Over the limit it is 429 with
-`Retry-After`, and nothing has been done. Who calls without a token is not counted here.
+`Retry-After`, and nothing has been done. Who calls the API without a token is not counted here.
 """
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -18,6 +19,31 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView  # which imports this module, by its setting
 
 CALLS = "calls"
+TOKENS = "tokens"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A call, counted."""
+
+    is_within: bool
+    left: int
+    """Seconds until the window ends."""
+    headers: dict[str, str]
+
+
+def count(name: str, whom: str) -> Counted | None:
+    """Count one more call of `whom` against the rate of that name; None where there is none."""
+    rate = settings.API_RATES[name]
+    if rate is None:
+        return None
+    window, left = rate.window(time.time())
+    used = cache.hit(f"api:{name}:{whom}:{window}", 2 * rate.seconds)  # type: ignore[attr-defined]
+    headers = {
+        "RateLimit-Policy": f'"{name}";q={rate.calls};w={rate.seconds}',
+        "RateLimit": f'"{name}";r={max(0, rate.calls - used)};t={left}',
+    }
+    return Counted(used <= rate.calls, left, headers)
 
 
 class PerApp(BaseThrottle):
@@ -27,15 +53,14 @@ class PerApp(BaseThrottle):
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """Count the call, say so in the answer's header, and say whether it is within the limit."""
-        name = getattr(view, "throttle_scope", CALLS)
-        rate = settings.API_RATES[name]
-        if rate is None or not isinstance(request.auth, AccessToken):
+        if not isinstance(request.auth, AccessToken):
             return True
-        window, self._left = rate.window(time.time())
-        used = cache.hit(f"api:{name}:{request.auth.application_id}:{window}", 2 * rate.seconds)  # type: ignore[attr-defined]
-        view.headers["RateLimit-Policy"] = f'"{name}";q={rate.calls};w={rate.seconds}'
-        view.headers["RateLimit"] = f'"{name}";r={max(0, rate.calls - used)};t={self._left}'
-        return bool(used <= rate.calls)
+        counted = count(getattr(view, "throttle_scope", CALLS), str(request.auth.application_id))
+        if counted is None:
+            return True
+        self._left = counted.left
+        view.headers.update(counted.headers)
+        return counted.is_within
 
     def wait(self) -> float:
         """Return how many seconds are left of the window."""

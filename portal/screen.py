@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from consent.models import ConsentRequest, Grant, Notice
+from consent.terms import Operation
 from portal.words import notices
 
 
@@ -42,10 +43,12 @@ def of_request(asked: ConsentRequest, notice: Notice) -> Screen:
             {
                 "app": asked.app,
                 "notice": notice,
-                "first": notices.first(notice, codes=asked.operations, lasts=notices.lasting(asked.term)),
+                "first": notices.first(
+                    notice, codes=asked.operations, scope=asked.scope, lasts=notices.lasting(asked.term)
+                ),
                 "more": notices.more(notice, app=asked.app, scope=asked.scope),
             },
-            answers=notices.answers(asked.term),
+            answers=notices.answers(asked.term, scope=asked.scope),
         )
 
 
@@ -58,7 +61,9 @@ def of_grant(grant: Grant, notice: Notice, *, before: Notice) -> Screen:
                 "notice": notice,
                 "again": True,
                 "changes": notices.changes(before, notice),
-                "first": notices.first(notice, codes=grant.operations, lasts=_("As long as you allowed before.")),
+                "first": notices.first(
+                    notice, codes=grant.operations, scope=grant.scope, lasts=_("As long as you allowed before.")
+                ),
                 "more": notices.more(notice, app=grant.app, scope=grant.scope),
             },
             answers=notices.answers_again(),
@@ -67,6 +72,7 @@ def of_grant(grant: Grant, notice: Notice, *, before: Notice) -> Screen:
 
 def of_notice(notice: Notice) -> SafeString:
     """Return a published notice for anyone to read, without a question."""
+    about = ("portrait", "voice") if Operation.COMBINE in notice.operations else ("voice",)
     with override(notice.locale):
         return render_to_string(
             "consent/notice.html",
@@ -74,7 +80,7 @@ def of_notice(notice: Notice) -> SafeString:
                 "app": notice.app,
                 "notice": notice,
                 "public": True,
-                "first": notices.first(notice, codes=notice.operations),
+                "first": notices.first(notice, codes=notice.operations, scope=about),
                 "more": notices.more(notice, app=notice.app, scope=[]),
             },
         )

@@ -14,9 +14,9 @@ const look = () => (queue = queue.then(refresh));
 async function refresh() {
   try {
     const { card: path, shown } = card().dataset;
-    const answer = await fetch(`${path}?shown=${shown}`, { cache: "no-store", signal: AbortSignal.timeout(10_000) });
+    const answer = await fetch(`${path}&shown=${shown}`, { cache: "no-store", signal: AbortSignal.timeout(10_000) });
     if (answer.status === 403) {
-      location.reload(); // signed out
+      location.reload(); // signed out, or in another window somebody else's turn
       return;
     }
     lost.hidden = answer.ok;

@@ -1,5 +1,5 @@
-"""The officer's rooms about consent: notices, purposes, apps. Each button calls one verb; rows change nowhere else."""
+"""The officer's rooms about consent: notices, purposes, apps, tenants. Each button calls one verb; rows change nowhere else."""
 
-from config.adminconsent import apps, notices, purposes
+from config.adminconsent import apps, notices, purposes, tenants
 
-__all__ = ["apps", "notices", "purposes"]
+__all__ = ["apps", "notices", "purposes", "tenants"]

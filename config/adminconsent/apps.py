@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -92,6 +93,7 @@ class AppAdmin(Room):
             title=app.name,
             app=app,
             standing=self.standing(app),
+            local=settings.LOCAL,
             lacks=[lack(found) for found in lacking(app, today=now.date())],
             declared=declared,
             texts=texts,

@@ -153,7 +153,8 @@ def field_names(names: Iterable[str]) -> list[str]:
 
 def lack(found: Lack) -> str:
     """Say what an app lacks."""
-    return str(_LACKS[found.what]) % {"purpose": found.purpose}
+    purpose = Purpose.objects.filter(slug=found.purpose).first()
+    return str(_LACKS[found.what]) % {"purpose": purpose_name(purpose) if purpose else found.purpose}
 
 
 def sentences(error: Exception) -> list[str]:

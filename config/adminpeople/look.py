@@ -62,6 +62,13 @@ class LookForm(forms.Form):
         return {"reason": self.cleaned_data["reason"], "words": self.cleaned_data["words"]}
 
 
+class FindForm(LookForm):
+    """Of whom one knows the address."""
+
+    email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
+    field_order = ("email", "reason", "words")
+
+
 def enter_look(
     request: HttpRequest, *, person: User, what: str, fields: Iterable[str], purpose: dict[str, str], **ids: str
 ) -> None:

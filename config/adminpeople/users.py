@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from config.adminpeople.look import LookForm, enter_look
+from config.adminpeople.look import FindForm, enter_look
 from config.adminpeople.room import PeopleRoom
 
 
@@ -46,9 +46,9 @@ class UserAdmin(PeopleRoom):
     def find(self, request: HttpRequest) -> HttpResponse:
         """Find who has an address, which is a look at it."""
         self.must_act(request, "change_user", post=False)
-        form = LookForm(request.POST or None)
+        form = FindForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            person = User.objects.filter(email__iexact=request.POST.get("email", "").strip() or None).first()
+            person = User.objects.filter(email__iexact=form.cleaned_data["email"]).first()
             if person is not None:
                 with transaction.atomic():
                     enter_look(request, person=person, what="user", fields=["email"], purpose=form.purpose)

@@ -27,9 +27,9 @@ def purpose(slug: str) -> str:
 
 
 @register.filter
-def operations(codes: list[str]) -> list[str]:
-    """Say what operations do."""
-    return words.operations(codes)
+def operations(codes: list[str], scope: list[str]) -> list[str]:
+    """Say what operations do with what a consent is about."""
+    return words.operations(codes, scope)
 
 
 @register.filter

@@ -20,12 +20,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 import consent.pause
 import consent.reaffirm
 import consent.withdraw
-from consent.errors import AgeUnsaid, GrantEnded, GrantUnknown, GuardianNeeded, NoticeChanged
+from consent.errors import AgeUnsaid, GrantEnded, GrantUnknown, GuardianNeeded, NoticeChanged, PurposeForbidden
 from consent.machine import PERMITTING, WITHDRAWABLE, State
 from consent.models import Grant, Notice
 from consent.queries import grants_of, newest_notice
 from portal import screen
-from portal.acting import person
+from portal.acting import person, while_it_stands
 from portal.views import SignedIn
 from portal.words import Standing, purpose, standing
 from retention.models import Artifact
@@ -117,7 +117,8 @@ def resume(request: SignedIn, grant_id: uuid.UUID) -> HttpResponse:
 def _turn(request: SignedIn, grant_id: uuid.UUID, act: Callable[..., Grant], done: str) -> HttpResponse:
     who = person(request)
     try:
-        grant = act(grant_id=grant_id, user=who.user, now=timezone.now(), by=who.by)
+        with while_it_stands():
+            grant = act(grant_id=grant_id, user=who.user, now=timezone.now(), by=who.by)
     except GrantUnknown:
         raise Http404 from None
     except GrantEnded:
@@ -126,6 +127,8 @@ def _turn(request: SignedIn, grant_id: uuid.UUID, act: Callable[..., Grant], don
         return _say_age_first(request)
     except GuardianNeeded:
         messages.error(request, _("A guardian has to allow this again."))
+    except PurposeForbidden:
+        messages.error(request, _("The law where you live, or may live, forbids this. Nothing was allowed."))
     else:
         messages.success(request, done % _named(grant))
     return redirect("portal:apps")
@@ -160,9 +163,10 @@ def _confirm(request: SignedIn, grant: Grant) -> HttpResponse:
     if notice is None or seen is None or request.POST.get("screen") != seen.sha256:
         return _again(request, grant, status=409)
     try:
-        consent.reaffirm.reaffirm(
-            grant_id=grant.id, user=who.user, notice_id=notice.id, screen=seen.html, now=timezone.now(), by=who.by
-        )
+        with while_it_stands():
+            consent.reaffirm.reaffirm(
+                grant_id=grant.id, user=who.user, notice_id=notice.id, screen=seen.html, now=timezone.now(), by=who.by
+            )
     except NoticeChanged:
         return _again(request, grant, status=409)
     except GrantEnded:
@@ -171,6 +175,8 @@ def _confirm(request: SignedIn, grant: Grant) -> HttpResponse:
         return _say_age_first(request)
     except GuardianNeeded:
         messages.error(request, _("A guardian has to allow this again."))
+    except PurposeForbidden:
+        messages.error(request, _("The law where you live, or may live, forbids this. Nothing was allowed."))
     else:
         messages.success(request, _("Confirmed: %(app)s, %(purpose)s.") % _named(grant))
     return redirect("portal:apps")

@@ -151,7 +151,8 @@ def _answer(request: HttpRequest, *, token: str, now: datetime) -> HttpResponse:
     if who is None:
         return redirect_to_login(request.path)
     asked = _asked(token=token, now=now)
-    notice = notice_for(request=asked, locale=request.POST.get("locale", ""))
+    said = request.POST.get("locale", "")
+    notice = notice_for(request=asked, locale=said if said in dict(settings.LANGUAGES) else "en")
     seen = screen.of_request(asked, notice)
     if (request.POST.get("notice"), request.POST.get("screen")) != (str(notice.id), seen.sha256):
         return _ask(request, token=token, now=now, status=409, changed=True)

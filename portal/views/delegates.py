@@ -93,9 +93,11 @@ def ask(request: SignedIn, way: str) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def invite(request: SignedIn) -> HttpResponse:
     """Make a code and show it, this once."""
+    if request.method != "POST":  # the language was switched on the page that showed it
+        return redirect("portal:delegates")
     relationship = request.POST.get("relationship")
     if relationship not in {Relationship.GUARDIAN, Relationship.ATTORNEY}:
         raise BadRequest

@@ -23,7 +23,7 @@ import consent.withdraw
 from accounts.models import User
 from consent.machine import LIVING, State
 from consent.queries import grants_of, live_sessions_of
-from portal.acting import Person, person
+from portal.acting import Person, person, while_it_stands
 from portal.views import SignedIn
 
 _RECENT = 3
@@ -43,10 +43,15 @@ def home(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def card(request: HttpRequest) -> HttpResponse:
-    """Return the part of the page that changes, or 204 if it is what `?shown=` says; 403 to who has signed out."""
+    """Return the part of the page that changes, or 204 if it is what `?shown=` says.
+
+    403 to who has signed out, or acts for somebody else by now (`?about=`): the rest of the page is about another person.
+    """
     if not isinstance(request.user, User):
         return HttpResponse(status=403)
     who, now = person(request), timezone.now()
+    if request.GET.get("about", "") != who.about:
+        return HttpResponse(status=403)
     if request.GET.get("shown") == shown(user=who.user, sign_in=request.session.session_key, now=now):
         return HttpResponse(status=204)
     return render(request, "portal/now_card.html", _context(request, who=who, now=now))
@@ -59,7 +64,8 @@ def stop_all(request: SignedIn) -> HttpResponse:
     """Stop everything, and remember what was stopped and how long it took for the page that follows."""
     start = time.perf_counter()
     who = person(request)
-    stopped = consent.withdraw.stop_all(user=who.user, now=timezone.now(), by=who.by)
+    with while_it_stands():
+        stopped = consent.withdraw.stop_all(user=who.user, now=timezone.now(), by=who.by)
     request.session["stopped"] = {
         "count": len(stopped),
         "apps": sorted({grant.app.name for grant in stopped}),
@@ -102,6 +108,7 @@ def _context(request: HttpRequest, *, who: Person, now: datetime) -> dict[str, A
     states = list(living.values_list("state", flat=True))
     return {
         "now": now,
+        "about": who.about,
         "shown": digest or "",
         "sessions": sessions,
         "apps": len({session.app_id for session in sessions}),

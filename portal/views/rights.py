@@ -8,7 +8,6 @@ from allauth.account.internal.flows.reauthentication import is_reauthentication_
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -18,10 +17,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import App, User
-from consent.errors import DelegationUnknown
 from consent.machine import WITHDRAWABLE
 from consent.queries import grants_of
-from portal.acting import Person, person
+from portal.acting import Person, person, while_it_stands
 from portal.views import SignedIn
 from portal.words.erasures import held, scope, steps, summary
 from retention import export as exports
@@ -67,11 +65,10 @@ def erase(request: SignedIn, app_id: uuid.UUID | None = None) -> HttpResponse:
 
 def _begin(request: SignedIn, who: Person, *, app_id: uuid.UUID | None, now: datetime) -> HttpResponse:
     try:
-        asked = request_erasure.by_subject(user=who.user, app_id=app_id, now=now, by=who.by)
+        with while_it_stands():
+            asked = request_erasure.by_subject(user=who.user, app_id=app_id, now=now, by=who.by)
     except NothingToErase:
         return _nothing(request)
-    except DelegationUnknown:
-        raise PermissionDenied from None
     messages.success(request, _("It has begun. From now on none of it can be used."))
     return redirect("portal:erasure", asked[0].id) if len(asked) == 1 else redirect("portal:rights")
 
@@ -130,10 +127,8 @@ def export(request: SignedIn) -> HttpResponse | StreamingHttpResponse:
         raise ReauthenticationRequired
     if request.method != "POST":
         return render(request, "portal/export.html")
-    try:
+    with while_it_stands():
         asked = exports.export(user=who.user, by=who.by, now=now)
-    except DelegationUnknown:
-        raise PermissionDenied from None
     return StreamingHttpResponse(
         exports.pieces(asked),
         content_type="application/zip",

@@ -17,7 +17,7 @@ from accounts.models import User
 from consent.capacity import adult_on
 from consent.describe import describe
 from consent.errors import AgeSaid
-from portal.acting import Person, person
+from portal.acting import Person, person, while_it_stands
 from portal.forms import About
 from portal.views import SignedIn
 
@@ -50,7 +50,8 @@ def profile(request: SignedIn) -> HttpResponse:
             return _page(request, who, about=about, status=422)
         said = about.said
     try:
-        describe(user=who.user, now=now, by=who.by, **said)
+        with while_it_stands():
+            describe(user=who.user, now=now, by=who.by, **said)
     except AgeSaid:
         messages.error(request, _("This cannot be changed by yourself while you are a minor. Who acts for you can."))
     else:

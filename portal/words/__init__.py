@@ -4,6 +4,7 @@ Every value of the domain that reaches a page passes here, so that a page never 
 it is: better odd than silent. Changes nothing; reads no database but for the name of a purpose that is none of the first.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from consent.machine import WITHDRAWABLE, State
 from consent.models import Grant, Purpose
+from consent.terms import GrantFacts
 from portal.words.people import acted
 
 _PURPOSES = {
@@ -29,6 +31,18 @@ _OPERATIONS = {
     "synthesize": gettext_lazy("speak in your voice"),
     "combine": gettext_lazy("join your voice with a picture of you"),
     "provide": gettext_lazy("hand recordings of your voice to another company"),
+}
+_OF_PORTRAIT = {
+    "upload": gettext_lazy("receive pictures of you"),
+    "embed": gettext_lazy("compute a faceprint from them: numbers that tell your face from others"),
+    "synthesize": gettext_lazy("make pictures of you by machine"),
+    "provide": gettext_lazy("hand pictures of you to another company"),
+}
+_OF_BOTH = {
+    "upload": gettext_lazy("receive recordings of your voice and pictures of you"),
+    "embed": gettext_lazy("compute a voiceprint and a faceprint from them: numbers that tell you from others"),
+    "synthesize": gettext_lazy("speak in your voice, and make pictures of you by machine"),
+    "provide": gettext_lazy("hand recordings and pictures of you to another company"),
 }
 _END_REASONS = {
     "controller": gettext_lazy("the company behind the app stepped back from it"),
@@ -54,11 +68,17 @@ def reason(code: str) -> str:
     return str(_END_REASONS.get(code, code))
 
 
-def operations(codes: list[str]) -> list[str]:
-    """Return what several operations do, in the order in which they happen."""
+def medium(scope: Collection[str]) -> str:
+    """Return what something is about or shows: `voice`, `portrait`, or `both`."""
+    return "voice" if "portrait" not in scope else "both" if "voice" in scope else "portrait"
+
+
+def operations(codes: Collection[str], scope: Collection[str] = ("voice",)) -> list[str]:
+    """Return what several operations do with what a consent is about, in the order in which they happen."""
     order = list(_OPERATIONS)
     known = sorted(codes, key=lambda code: order.index(code) if code in order else len(order))
-    return [str(_OPERATIONS.get(code, code)) for code in known]
+    meant = _OPERATIONS | {"portrait": _OF_PORTRAIT, "both": _OF_BOTH}.get(medium(scope), {})
+    return [str(meant.get(code, code)) for code in known]
 
 
 def listed(items: list[str]) -> str:
@@ -124,23 +144,34 @@ def standing(grant: Grant, now: datetime, *, keeps: bool = False) -> Standing:
         )
     if now >= grant.valid_until:
         return Standing(active=False, sentence=_expired(grant.valid_until))
-    if refusal := _rests(grant, now):
-        return Standing(active=True, sentence=refusal, must_confirm=True, remark=_confirm_by(grant))
+    if rest := _rests(grant, now):
+        return rest
     if grant.app.suspended_at:
         return Standing(active=True, sentence=_("This app is suspended and may not use your voice."))
     return Standing(active=True, sentence=_active(grant))
 
 
-def _rests(grant: Grant, now: datetime) -> str:
-    """Say why a grant has to be confirmed, if it has: the decision knows it at once, and the row a moment later."""
+def _rests(grant: Grant, now: datetime) -> Standing | None:
+    """Say why a grant is not used, if so: the decision knows it at once, and the row a moment later."""
     if grant.state == State.PAUSED:
-        return ""
+        return None
     facts = grant.facts()
+    if facts.place_forbids:
+        off = _("Off: the law where you live, or may live, forbids what it would do with your voiceprint.")
+        return Standing(active=True, sentence=off, remark=_confirm_by(grant))
+    why = _unconfirmed(grant, facts, now)
+    return Standing(active=True, sentence=why, must_confirm=True, remark=_confirm_by(grant)) if why else None
+
+
+def _unconfirmed(grant: Grant, facts: GrantFacts, now: datetime) -> str:
+    """Say why a grant has to be confirmed, if it has."""
     if not facts.notice_current:
         return _("On hold, because the notice has changed. Confirm it, or stop it.")
     grown = facts.guardian_until is not None and now >= facts.guardian_until
     if grown or (grant.state == State.STALE and grant.end_reason == "majority"):
         return _("On hold, because you are grown up: what your guardian allowed is now yours to confirm.")
+    if grant.state == State.STALE and grant.end_reason == "residence":
+        return _("On hold, because the law where you lived forbade it. Confirm it, or stop it.")
     if grant.state == State.STALE:
         return _("On hold, because records were restored from a backup. Confirm it, or stop it.")
     return ""

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import number_format
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from consent.queries import Record
-from portal.words import listed, moment, operations, purpose, reason, seconds
+from portal.words import listed, medium, moment, operations, purpose, reason, seconds
 from portal.words.people import acted
 from portal.words.things import kind, marks
 from retention.models import Custody, Kind
@@ -31,6 +32,7 @@ _REFUSALS = {
     "consent_withdrawn": gettext_lazy("your consent had been taken back"),
     "consent_paused": gettext_lazy("you had paused it"),
     "consent_stale": gettext_lazy("you had to confirm it again"),
+    "place_forbids": gettext_lazy("the law where you live forbids it"),
     "consent_revoked": gettext_lazy("your consent had been revoked"),
     "consent_invalidated": gettext_lazy("your consent was found invalid"),
 }
@@ -50,14 +52,20 @@ _RESTS = {
     "records_restored": gettext_lazy("Records were restored from a backup, and something may be missing."),
     "notice_changed": gettext_lazy("The app has changed what it says in something that matters."),
     "majority": gettext_lazy("You are grown up, and your guardian had allowed it."),
+    "residence": gettext_lazy("The law where you live forbids what it would do with your voiceprint."),
 }
-_MADE = {
-    Kind.UPLOAD: gettext_lazy("%(app)s recorded your voice"),
-    Kind.EMBEDDING: gettext_lazy("%(app)s computed a voiceprint of you"),
-    Kind.SYNTHESIS: gettext_lazy("%(app)s made speech in your voice"),
+_MADE: dict[tuple[str, str], Promise] = {
+    (Kind.UPLOAD, "voice"): gettext_lazy("%(app)s recorded your voice"),
+    (Kind.UPLOAD, "portrait"): gettext_lazy("%(app)s received a picture of you"),
+    (Kind.EMBEDDING, "voice"): gettext_lazy("%(app)s computed a voiceprint of you"),
+    (Kind.EMBEDDING, "portrait"): gettext_lazy("%(app)s computed a faceprint of you"),
+    (Kind.EMBEDDING, "both"): gettext_lazy("%(app)s computed a voiceprint and a faceprint of you"),
+    (Kind.SYNTHESIS, "voice"): gettext_lazy("%(app)s made speech in your voice"),
+    (Kind.SYNTHESIS, "portrait"): gettext_lazy("%(app)s made a picture of you by machine"),
+    (Kind.SYNTHESIS, "both"): gettext_lazy("%(app)s made a picture of you speak in your voice"),
 }
 _THINGS = {
-    Kind.UPLOAD: gettext_lazy("A recording made by %(app)s"),
+    Kind.UPLOAD: gettext_lazy("A recording or picture that %(app)s received"),
     Kind.EMBEDDING: gettext_lazy("A voiceprint made by %(app)s"),
     Kind.SYNTHESIS: gettext_lazy("Speech in your voice, made by %(app)s,"),
 }
@@ -115,10 +123,14 @@ def tell(record: Record) -> Told:
     return teller(payload, words) if teller else Told(record.kind)
 
 
+def _operations(payload: dict[str, Any]) -> str:
+    return listed(operations(payload["operations"], payload.get("scope", ["voice"])))
+
+
 def _requested(payload: dict[str, Any], words: dict[str, str]) -> Told:
     return Told(
         _("%(app)s asked you to allow %(purpose)s") % words,
-        details=[_("It wants to: %(operations)s") % {"operations": listed(operations(payload["operations"]))}],
+        details=[_("It wants to: %(operations)s") % {"operations": _operations(payload)}],
     )
 
 
@@ -131,7 +143,7 @@ def _given(payload: dict[str, Any], words: dict[str, str]) -> Told:
         _by(words, yours, theirs),
         "yes",
         [
-            _("It may: %(operations)s") % {"operations": listed(operations(payload["operations"]))},
+            _("It may: %(operations)s") % {"operations": _operations(payload)},
             _until(_("until {at}"), payload, "valid_until"),
         ],
     )
@@ -211,7 +223,7 @@ def _opened(payload: dict[str, Any], words: dict[str, str]) -> Told:
         _("%(app)s began to use your voice") % words,
         "use",
         [
-            _("It may: %(operations)s") % {"operations": listed(operations(payload["operations"]))},
+            _("It may: %(operations)s") % {"operations": _operations(payload)},
             _until(_("at the latest until {at}"), payload, "expires_at"),
         ],
     )
@@ -232,7 +244,8 @@ def _use_refused(payload: dict[str, Any], words: dict[str, str]) -> Told:
 
 
 def _recorded(payload: dict[str, Any], words: dict[str, str]) -> Told:
-    made = _MADE.get(payload["artifact_kind"], _("%(app)s recorded something of you"))
+    what = (payload["artifact_kind"], medium(payload.get("media", ["voice"])))
+    made = _MADE.get(what, _("%(app)s recorded something of you"))
     return Told(str(made) % words, "use", [line for line in _facts(payload) if line])
 
 

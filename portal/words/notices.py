@@ -1,7 +1,8 @@
 """What a notice says, in the order in which a person asks it, and the answers that can be given; purposes and operations in words.
 
-First what for, what the app may do, whether a voiceprint is made, for how long, how it is stored, and whether it is used for anything else:
-whoever reads no further has read that, and above it who asks. The rest of what the law wants follows. A field of a notice that has no label here is not shown: nobody would know what it says.
+First what for, what the app may do, whether a voiceprint is made, for how long, how it is stored, whether it is used for anything else, and
+how it is taken back: whoever reads no further has read that, and above it who asks. The rest of what the law wants follows. A field of a
+notice that has no label here is not shown: nobody would know what it says.
 """
 
 import re
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import App
 from consent.models import Notice
-from portal.words import listed, operations, term
+from portal.words import listed, medium, operations, term
 
 _FIRST: Final = {
     "why": gettext_lazy("What for"),
@@ -25,6 +26,7 @@ _FIRST: Final = {
     "kept": gettext_lazy("For how long, until it is deleted"),
     "stored": gettext_lazy("How it is stored"),
     "other_use": gettext_lazy("Used for anything else?"),
+    "withdraw": gettext_lazy("How to take it back"),
 }
 _MORE: Final = {
     "who": gettext_lazy("Who asks"),
@@ -33,7 +35,6 @@ _MORE: Final = {
     "necessity": gettext_lazy("Why it is needed"),
     "impact": gettext_lazy("What it can mean for you"),
     "deleted": gettext_lazy("How it is deleted"),
-    "withdraw": gettext_lazy("How to take it back"),
     "fallback": gettext_lazy("If you say no"),
     "rights": gettext_lazy("Your rights"),
     "complaint": gettext_lazy("Where to complain"),
@@ -86,12 +87,12 @@ class Answer:
     meaning: str
 
 
-def first(notice: Notice, *, codes: list[str], lasts: str = "") -> list[Fact]:
+def first(notice: Notice, *, codes: list[str], scope: Collection[str], lasts: str = "") -> list[Fact]:
     """Return what everybody has to read; `lasts` says how long the consent shall stand."""
     found = []
     for key, label in _FIRST.items():
         if key == "voiceprint":
-            found.append(Fact("may", _("It may"), listed(operations(codes))))
+            found.append(Fact("may", _("It may"), listed(operations(codes, scope))))
         lead = lasts if key == "kept" else ""
         text = str(notice.body.get(key, ""))
         if not lead and (short := _SHORT.fullmatch(text)):
@@ -124,12 +125,13 @@ def lasting(span: timedelta) -> str:
     return _("At most %(term)s.") % {"term": term(span)}
 
 
-def answers(span: timedelta) -> list[Answer]:
+def answers(span: timedelta, *, scope: Collection[str]) -> list[Answer]:
     """Return the answers to a request, in the order in which they stand everywhere."""
+    no = _("Your voice is not used.") if medium(scope) == "voice" else _("Nothing of you is used.")
     return [
         Answer("once", _("Allow once"), _("One use, within %(term)s.") % {"term": term(span)}),
-        Answer("term", _("Allow for %(term)s") % {"term": term(span)}, _("As often as needed.")),
-        Answer("refuse", _("Don't allow"), _("Your voice is not used.")),
+        Answer("term", _("Allow for %(term)s") % {"term": term(span)}, _("As often as needed, until you stop it.")),
+        Answer("refuse", _("Don't allow"), no),
     ]
 
 

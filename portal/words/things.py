@@ -4,23 +4,29 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from consent.machine import ERASING
-from portal.words import listed, moment, seconds
+from portal.words import listed, medium, moment, seconds
 from retention.models import Artifact, Custody, Kind
 
-_KINDS = {
+_KINDS: dict[str, Promise] = {
     Kind.UPLOAD: gettext_lazy("recording"),
     Kind.EMBEDDING: gettext_lazy("voiceprint"),
     Kind.SYNTHESIS: gettext_lazy("speech in your voice"),
 }
-_TITLES = {
-    Kind.UPLOAD: gettext_lazy("Recording"),
-    Kind.EMBEDDING: gettext_lazy("Voiceprint"),
-    Kind.SYNTHESIS: gettext_lazy("Speech in your voice"),
+_TITLES: dict[tuple[str, str], Promise] = {
+    (Kind.UPLOAD, "voice"): gettext_lazy("Recording"),
+    (Kind.UPLOAD, "portrait"): gettext_lazy("Picture of you"),
+    (Kind.EMBEDDING, "voice"): gettext_lazy("Voiceprint"),
+    (Kind.EMBEDDING, "portrait"): gettext_lazy("Faceprint"),
+    (Kind.EMBEDDING, "both"): gettext_lazy("Voiceprint and faceprint"),
+    (Kind.SYNTHESIS, "voice"): gettext_lazy("Speech in your voice"),
+    (Kind.SYNTHESIS, "portrait"): gettext_lazy("Picture of you, made by machine"),
+    (Kind.SYNTHESIS, "both"): gettext_lazy("Picture of you that speaks in your voice"),
 }
 _MARKS = {
     "c2pa": gettext_lazy("signed data in the file (C2PA)"),
@@ -35,7 +41,7 @@ _LABELS = {
 
 def kind(code: str) -> str:
     """Return what a thing is, within a sentence."""
-    return str(_KINDS.get(code, code))  # type: ignore[call-overload]  # a code is as good a key as its member
+    return str(_KINDS.get(code, code))
 
 
 def marks(marking: str, audible_label: str) -> str:
@@ -100,7 +106,7 @@ def lineage(artifacts: Collection[Artifact], now: datetime) -> list[Thing]:
 
 
 def _title(artifact: Artifact) -> str:
-    what = str(_TITLES.get(artifact.kind, artifact.kind))  # type: ignore[call-overload]  # as above
+    what = str(_TITLES.get((artifact.kind, medium(artifact.media)), artifact.kind))
     if artifact.duration_ms is None:
         return what
     return _("%(what)s, %(seconds)s seconds") % {"what": what, "seconds": seconds(artifact.duration_ms)}

@@ -11,7 +11,7 @@ from tests.accounts.device import Device
 from tests.accounts.test_passkeys import add
 from tests.factories import PASSWORD, OfficerFactory, UserFactory
 from tests.portal.conftest import DESKTOP, PHONE, _compiled, _no_tries_yet, browser, site, window  # noqa: F401
-from tests.portal.test_look import VIEWS, look  # noqa: F401
+from tests.portal.look import VIEWS, look  # noqa: F401
 
 pytestmark = pytest.mark.browser
 FACTORS = "/accounts/2fa/"

@@ -234,6 +234,19 @@ class TestWhatIsStored:
         assert "Your second factor cannot be read any more." in text(answer)
         assert "_auth_user_id" not in client.session
 
+    def test_a_sign_in_says_no_address(self, client, officer, secret):
+        """Neither by password, nor by password and code."""
+        for person in (UserFactory(), officer):
+            client.logout()
+            give_password(client, person)
+            if person == officer:
+                client.post(f"{FACTORS}authenticate/", {"code": code_of(secret)})
+            kept = dict(client.session)
+            assert kept["_auth_user_id"] == str(person.pk)
+            assert kept["account_authentication_methods"][0]["method"] == "password"
+            assert person.email not in str(kept)
+            assert person.email.partition("@")[0] not in str(kept)
+
 
 class TestReset:
     def run(self, email):

@@ -1,20 +1,27 @@
 """The officer's admin: sees all, changes nothing, and is seen looking."""
 
+import re
+import uuid
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
 from config.adminsite import ReadOnly
 from consent.models import Delegation, Subject
 from consent.queries import records_of
-from hooks.models import Subscription
+from hooks.models import Delivery, Subscription
 from ledger.alarms import raise_alarm
 from ledger.models import Anchor, Opening, Verification, Witnessing
 from ledger.publish import publish
 from retention import pursue, request_erasure
-from tests.conftest import kinds
-from tests.factories import OfficerFactory, sign_in
+from retention.models import Artifact, Policy
+from tests.conftest import Api, kinds
+from tests.factories import AppFactory, OfficerFactory, sign_in
+from tests.retention.combining import COLLECT, allowed, begun, face_and_voice
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +96,57 @@ def test_a_look_that_cannot_be_entered_shows_nothing(client, officer, consent, m
     monkeypatch.setattr("config.adminsite.enter", broken)
     with pytest.raises(RuntimeError):
         client.get(reverse("admin:consent_grant_change", args=[grant.id]))
+
+
+def test_to_send_again_takes_more_than_to_look(client, app):
+    auditor = OfficerFactory(is_superuser=False)
+    auditor.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    sign_in(client, auditor)
+    hook = Subscription.objects.create(
+        app=app, event="consent.given", target_url="https://app.test.localhost/", created_at=timezone.now()
+    )
+    dead = Delivery.objects.create(
+        subscription=hook,
+        event_id=uuid.uuid4(),
+        event="consent.given",
+        body="{}",
+        state="dead",
+        created_at=timezone.now(),
+        next_try_at=timezone.now(),
+    )
+    path, press = (
+        reverse("admin:hooks_delivery_changelist"),
+        {"action": "replay_chosen", "_selected_action": str(dead.id)},
+    )
+    assert "replay_chosen" not in client.get(path).content.decode()
+    client.post(path, press)
+    dead.refresh_from_db()
+    assert dead.state == "dead"
+    assert "hook.replayed" not in kinds()
+    auditor.user_permissions.add(Permission.objects.get(codename="change_delivery"))
+    client.post(path, press)
+    dead.refresh_from_db()
+    assert dead.state == "pending"
+    assert "hook.replayed" in kinds()
+
+
+def test_the_lists_tell_a_portrait_from_a_recording(client, officer, user, tenant):
+    studio = AppFactory(tenant=tenant, purposes=["digital-human"])
+    api = Api(studio)
+    session = begun(api, allowed(studio, user, COLLECT))
+    face_and_voice(api, session)
+    Policy.objects.create(kind="upload", medium="portrait", custody="vault", app=studio, ttl=timedelta(minutes=1))
+
+    def shown(path, **query):
+        return re.findall(r'class="field-(?:shows|medium)">([^<]*)<', client.get(path, query).content.decode())
+
+    artifacts = reverse("admin:retention_artifact_changelist")
+    assert sorted(shown(artifacts)) == ["portrait", "voice"]
+    assert shown(artifacts, shows="portrait") == ["portrait"]
+    assert sorted(shown(artifacts, shows="x")) == ["portrait", "voice"]
+    assert "portrait" in shown(reverse("admin:retention_policy_changelist"))
+    picture = Artifact.objects.get(media=["portrait"])
+    assert "portrait" in client.get(reverse("admin:retention_artifact_change", args=[picture.id])).content.decode()
 
 
 def test_a_speaker_has_no_business_here(client, user):

@@ -1,6 +1,7 @@
 """The officer's rooms about consent: what they show, what their buttons do, and who may press them."""
 
 import html
+import json
 import re
 import uuid
 from datetime import timedelta
@@ -13,11 +14,15 @@ from django.utils import timezone, translation
 
 from accounts.models import App
 from consent.catalogue import assess
+from consent.describe_tenant import describe_tenant
 from consent.draft_notice import draft_notice
 from consent.editions import editions
 from consent.models import Assessment, Declaration, Notice, Purpose
 from consent.notice_fields import LANGUAGES
 from consent.open_session import open_session
+from keyring.keys import store
+from keyring.seal import unseal
+from ledger.models import Opening
 from tests.conftest import kinds
 from tests.factories import AppFactory, OfficerFactory, UserFactory, sign_in
 
@@ -246,7 +251,9 @@ class TestApps:
 
     def test_one_is_approved_when_nothing_is_missing(self, client, officer, waiting, now):
         said = text(client.get(room(waiting)))
-        assert "It cannot be approved yet voice-cloning: there is no impact assessment of the last three years." in said
+        assert (
+            "It cannot be approved yet Copy your voice: there is no impact assessment of the last three years." in said
+        )
         assert "Approve: it may ask people" not in said
         answer = client.post(room(waiting, "approve"), follow=True)
         assert "there is no impact assessment" in text(answer)
@@ -313,6 +320,16 @@ class TestApps:
         made = waiting.declarations.get(purpose="text-to-speech")
         assert (made.operations, made.attested_by) == (["synthesize", "upload"], f"officer:{officer.id}")
 
+    @pytest.mark.parametrize("local", [True, False])
+    def test_why_one_of_a_developers_machine_lacks_something_is_said(
+        self, client, officer, app, waiting, settings, local
+    ):
+        settings.LOCAL = local
+        said = text(client.get(room(app)))
+        assert "It is approved, and would not be today" in said
+        assert ("on a developer's machine" in said) == local
+        assert "on a developer's machine" not in text(client.get(room(waiting)))
+
     def test_its_addresses_are_checked(self, client, officer, app, waiting):
         assert "no address to call" in text(client.post(room(app, "check"), follow=True))
         Declaration.objects.filter(app=waiting).update(fallback_url="http://127.0.0.1:9/")
@@ -320,11 +337,56 @@ class TestApps:
         assert "does not answer" in text(client.get(room(waiting)))
 
 
+class TestTenants:
+    SAID = {"address": "2 New Street, Testing", "contact": "privacy@new.example", "country": "FR"}
+
+    def test_how_one_is_reached_is_written_anew(self, client, officer, tenant, app):
+        shown = text(client.get(hall(tenant)))
+        assert tenant.contact in shown
+        assert app.name in shown
+        done = text(client.post(hall(tenant, "describe"), self.SAID, follow=True))
+        assert "2 New Street, Testing" in done
+        assert "write the next version of each" in done
+        tenant.refresh_from_db()
+        assert {name: getattr(tenant, name) for name in self.SAID} == self.SAID
+        assert kinds(tenant.origin)[-1] == "tenant.described"
+        client.post(hall(tenant, "describe"), self.SAID | {"address": " 2 New Street, Testing "})
+        assert kinds(tenant.origin).count("tenant.described") == 1, "nothing changed"
+
+    def test_the_entry_says_what_changed_and_not_what_to(self, client, officer, tenant):
+        client.post(hall(tenant, "describe"), self.SAID | {"country": tenant.country})
+        opening = Opening.objects.get(kind="tenant.described")
+        plain = json.loads(unseal(store().get(opening.holder), bytes(opening.sealed), context=opening.ref.bytes))
+        assert json.loads(plain["payload"][1]) == {"tenant": str(tenant.id), "fields": ["address", "contact"]}
+
+    @pytest.mark.parametrize(
+        "change", [{"address": " "}, {"contact": ""}, {"contact": "x" * 201}, {"country": "de"}, {"country": "DEU"}]
+    )
+    def test_what_reaches_nobody_changes_nothing(self, client, officer, tenant, change):
+        before = tenant.address
+        assert client.post(hall(tenant, "describe"), self.SAID | change).status_code == 422
+        with pytest.raises(ValueError, match="3166"):
+            describe_tenant(tenant_id=tenant.id, **self.SAID | change, actor=OFFICER, now=timezone.now())
+        tenant.refresh_from_db()
+        assert tenant.address == before
+        assert "tenant.described" not in kinds()
+
+    def test_there_is_no_such_one(self, client, officer):
+        nobody = "00000000-0000-0000-0000-000000000000"
+        assert client.post(f"/admin/accounts/tenant/{nobody}/describe/", self.SAID).status_code == 404
+        assert client.get(f"/admin/accounts/tenant/{nobody}/change/").status_code == 404
+
+
+def hall(tenant, name="change"):
+    return reverse(f"admin:accounts_tenant_{name}", args=[tenant.id])
+
+
 ACTS = {
     "start": lambda app: notice(app, "start"),
     "edit": lambda app: notice(app, "edit", 2),
     "publish": lambda app: notice(app, "publish", 2),
     "new": lambda _: reverse("admin:consent_purpose_new"),
+    "tenant": lambda app: hall(app.tenant, "describe"),
     "assess": lambda _: reverse("admin:consent_purpose_assess", args=["voice-cloning"]),
     **{
         name: (lambda app, name=name: room(app, name))
@@ -345,7 +407,7 @@ def test_who_may_only_look_can_do_nothing(client, app, name):
     assert client.post(path, {"reason": "own_wish", "days": "1"}).status_code == 403
     assert client.get(path).status_code == 403
     assert kinds() == before
-    for page in (room(app), notice(app, "version", 2), notice(app, "versions")):
+    for page in (room(app), hall(app.tenant), notice(app, "version", 2), notice(app, "versions")):
         shown = client.get(page)
         assert shown.status_code == 200
         assert shown.content.decode().count("<form") == 1  # to sign out
@@ -378,6 +440,7 @@ def test_who_may_not_look_sees_nothing(client, app):
     sign_in(client, nobody)
     for path in (
         room(app),
+        hall(app.tenant),
         notice(app, "versions"),
         notice(app, "version", 1),
         reverse("admin:consent_notice_changelist"),
@@ -391,4 +454,5 @@ def test_the_rooms_speak_the_officers_language(client, officer, app):
     client.cookies["django_language"] = "zh-hans"
     with translation.override("zh-hans"):
         assert "复刻您的声音" in text(client.get(reverse("admin:consent_notice_changelist")))
+        assert text(client.get(room(app))).count("复刻您的声音：") >= 1, "in what it lacks, too"
     assert set(LANGUAGES) == {"en", "zh-hans"}

@@ -1,9 +1,6 @@
 """The officer's rooms about consent in a real browser: accessible, in bounds, in both languages; and a notice goes from draft to published."""
 
-from pathlib import Path
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
@@ -15,34 +12,11 @@ from consent.models import Declaration, Notice
 from consent.suspend import suspend
 from tests.factories import AppFactory, OfficerFactory, TenantFactory
 from tests.portal.conftest import DESKTOP, PHONE, _compiled, browser, site, window  # noqa: F401
-from tests.portal.test_look import ALL, BEYOND, RULES, SHOTS, SMALL, VIEWS
+from tests.portal.look import VIEWS
+from tests.portal.look import look_at_office as look  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.browser
-# Without fetching style sheets again: axe would put those that Django's import into the page, which the policy forbids.
-HOW = RULES | {"preload": False}
-OURS = SMALL.replace('!element.closest(".skip")', 'element.closest(".office, .alarms")')
 OFFICER = "officer:00000000-0000-0000-0000-000000000001"
-
-
-@pytest.fixture
-def look():
-    """As the portal's own; the size of what one touches is judged on our parts of Django's admin alone."""
-    axe, findings = Axe(), []
-
-    def at(page, name, *, size, language):
-        for scheme in ("light", "dark") if ALL else ("light" if size is PHONE else "dark",):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            label = f"{name}-{'phone' if size is PHONE else 'desktop'}-{scheme}-{language}"
-            found = axe.run(page, options=HOW).response["violations"]
-            findings.extend(f"{label}: {rule['id']} {node['html'][:160]}" for rule in found for node in rule["nodes"])
-            if SHOTS:
-                Path(SHOTS).mkdir(parents=True, exist_ok=True)
-                page.screenshot(path=f"{SHOTS}/{label}.png", full_page=True)
-        findings.extend([f"{label}: {page.evaluate(BEYOND)} px beyond"] if page.evaluate(BEYOND) > 0 else [])
-        findings.extend(f"{label}: a small target {target}" for target in page.evaluate(OURS))
-
-    yield at
-    assert not findings, "\n".join(findings)
 
 
 def write(app, purpose="voice-cloning", **texts):
@@ -101,6 +75,7 @@ def test_the_rooms(window, look, size, language):  # noqa: F811
         "rooms-purpose-new": reverse("admin:consent_purpose_new"),
         "rooms-apps": reverse("admin:accounts_app_changelist"),
         "rooms-app": room(calm),
+        "rooms-tenant": reverse("admin:accounts_tenant_change", args=[calm.tenant_id]),
         "rooms-app-waiting": room(waiting),
         "rooms-app-suspended": room(stopped),
         "rooms-app-describe": room(calm, "describe"),

@@ -1,10 +1,8 @@
 """The officer's pages about the logs in a real browser: accessible, in bounds, in both languages; and the button works."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
@@ -18,33 +16,10 @@ from ledger.verify_now import carry_out
 from tests.factories import OfficerFactory
 from tests.ledger.conftest import add, new_log
 from tests.portal.conftest import DESKTOP, PHONE, _compiled, browser, site, window  # noqa: F401
-from tests.portal.test_look import ALL, BEYOND, RULES, SHOTS, SMALL, VIEWS
+from tests.portal.look import VIEWS
+from tests.portal.look import look_at_office as look  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.browser
-# Without fetching style sheets again: axe would put those that Django's import into the page, which the policy forbids.
-HOW = RULES | {"preload": False}
-OURS = SMALL.replace('!element.closest(".skip")', 'element.closest(".office, .alarms")')
-
-
-@pytest.fixture
-def look():
-    """As the portal's own; the size of what one touches is judged on our parts of Django's admin alone."""
-    axe, findings = Axe(), []
-
-    def at(page, name, *, size, language):
-        for scheme in ("light", "dark") if ALL else ("light" if size is PHONE else "dark",):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            label = f"{name}-{'phone' if size is PHONE else 'desktop'}-{scheme}-{language}"
-            found = axe.run(page, options=HOW).response["violations"]
-            findings.extend(f"{label}: {rule['id']} {node['html'][:160]}" for rule in found for node in rule["nodes"])
-            if SHOTS:
-                Path(SHOTS).mkdir(parents=True, exist_ok=True)
-                page.screenshot(path=f"{SHOTS}/{label}.png", full_page=True)
-        findings.extend([f"{label}: {page.evaluate(BEYOND)} px beyond"] if page.evaluate(BEYOND) > 0 else [])
-        findings.extend(f"{label}: a small target {target}" for target in page.evaluate(OURS))
-
-    yield at
-    assert not findings, "\n".join(findings)
 
 
 def scene():

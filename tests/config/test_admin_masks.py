@@ -206,7 +206,9 @@ def test_finding_somebody_by_address_is_a_look(client, officer, someone):
     found = client.post(path, WHY | {"email": someone.email.upper()})
     assert found.headers["Location"] == page("accounts_user", someone.id)
     assert [each["fields"] for each in looks()] == [["email"]]
-    assert "Nobody has this address" in text_of(client.post(path, WHY | {"email": " "}))
+    for nothing in (" ", "x\0@test.localhost", "nobody"):
+        assert "Nobody has this address" not in text_of(client.post(path, WHY | {"email": nothing}))
+    assert len(looks()) == 1
 
 
 def test_g1_who_had_consented_to_what_at_an_instant(client, officer, someone, now):

@@ -7,11 +7,11 @@ from django.utils import timezone
 from consent.capacity import Relationship
 from consent.delegate import Address, request_delegation
 from consent.models import Delegation, Grant, Subject
-from tests.config.test_admin_look import look  # noqa: F401 - a fixture
 from tests.factories import OfficerFactory, UserFactory
 from tests.portal.conftest import _compiled, browser, site, window  # noqa: F401
+from tests.portal.look import VIEWS
+from tests.portal.look import look_at_office as look  # noqa: F401 - a fixture
 from tests.portal.scene import live
-from tests.portal.test_look import VIEWS
 
 pytestmark = pytest.mark.browser
 PDF = b"%PDF-1.7"

@@ -4,14 +4,18 @@ import json
 import logging
 import time
 import uuid
+from datetime import UTC, date, datetime
 
 import pytest
 import structlog
+from django.db import DatabaseError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.models import User
 from config.logs import formatter
 from config.scrub import scrub, scrubbed
+from consent.models import Delegation
 from tests.traces import traces
 
 PEOPLE = {
@@ -38,6 +42,7 @@ PEOPLE = {
     "9774d56d682e549c": "device",
     "8.8.8.8": "ip",
     "2001:4860:4860::8888": "ip",
+    "::ffff:8.8.8.8": "ip",
 }
 OURS = [
     "01932f5e-3c7a-7b1e-8f00-13812345678a",
@@ -53,6 +58,7 @@ OURS = [
     "13:55:34",
     "127.0.0.1:8000",
     "10.0.0.3",
+    "::ffff:10.0.0.3",
     "celery@worker-1",
     "v1.2.3.4",
     "postgresql:///consonant",
@@ -194,3 +200,42 @@ def test_what_was_logged_in_these_tests_is_looked_at_in_the_end(suite_log):
     logging.getLogger("tests.scrub").warning("to %s", "li@example.com")
     kept = suite_log.read_text(encoding="utf-8").splitlines()[-1]
     assert json.loads(kept)["event"] == "to [email]"
+
+
+def test_a_long_name_goes_whole_and_one_with_an_apostrophe():
+    for address in ("li.na" * 18 + "@example.com", "a" * 90 + "@example.com", "conan.o'brien@example.com"):
+        assert scrub(f"to {address} now") == "to [email] now"
+    assert scrub("{'to': 'li@example.com'}") in {"{'to': '[email]'}", "{'to': '[email]}"}
+
+
+@pytest.mark.parametrize("said", ["{}", "in a task: {!r}"])
+def test_what_postgresql_says_of_a_row_that_it_refused_is_not_in_the_log(user, said):
+    """Its DETAIL shows the row: names and birthdays, which no pattern knows."""
+    label, now = "Grandmother Rose", datetime(2026, 1, 1, tzinfo=UTC)
+    rows = {
+        "accounts_user_email": lambda: User.objects.create(email=user.email),
+        "consent_delegation_two": lambda: Delegation.objects.create(
+            principal=user,
+            delegate=user,
+            relationship="guardian",
+            label=label,
+            born_on=date(1931, 5, 4),
+            requested_at=now,
+        ),
+        "date": lambda: User.objects.extra(where=[f"born_on = '{label}'"]).count(),
+    }
+    for told, insert in rows.items():
+        try:
+            with transaction.atomic():
+                insert()
+        except DatabaseError as error:
+            refused = error
+
+        def say(logger, refused=refused):
+            logger.error("failed", exc_info=refused)
+            logger.error("%s", said.format(refused))
+
+        assert "\n" in str(refused), "there is more than a sentence"
+        text = json.dumps(lines(say))
+        assert told in text
+        assert not [each for each in (user.email, label, "1931", "Key (") if each in text]

@@ -18,7 +18,7 @@ UNKNOWN = f"/api/v1/consent-requests/{uuid.uuid4()}"
 
 @pytest.fixture(autouse=True)
 def _three_an_hour(settings):
-    settings.API_RATES = {"calls": Rate(3, 3600), "batch": Rate(2, 3600)}
+    settings.API_RATES = settings.API_RATES | {"calls": Rate(3, 3600), "batch": Rate(2, 3600)}
     cache.clear()
     yield
     cache.clear()
@@ -94,7 +94,7 @@ def test_a_token_without_the_scope_costs_nothing(app):
 
 
 def test_no_rate_is_no_limit(api, settings):
-    settings.API_RATES = {"calls": None, "batch": None}
+    settings.API_RATES = settings.API_RATES | {"calls": None, "batch": None}
     answers = [api.get(UNKNOWN) for _ in range(5)]
     assert {answer.status_code for answer in answers} == {404}
     assert "RateLimit" not in answers[0].headers

@@ -126,7 +126,9 @@ def live(now):
     confirm(Artifact.objects.get(id=first.id), now=start + 23 * MINUTE)
     make(opened, Kind.SYNTHESIS, of=[second], mark=WATERMARK, duration_ms=800, now=start + 25 * MINUTE)
 
-    refused = question(door, now=start + 30 * MINUTE, purpose="speaker-verification", operations=("upload",))
+    refused = question(
+        door, now=start + 30 * MINUTE, purpose="speaker-verification", operations=("upload",), ref="user-2"
+    )
     refuse(token=refused, user=user, locale="en", now=start + 31 * MINUTE)
     _, once = given(
         door, at=now - 40 * MINUTE, choice="once", purpose="speaker-verification", operations=("upload", "embed")

@@ -153,6 +153,37 @@ def test_whom_a_voice_is_handed_to_is_said_first(client, tenant, now):
     assert "nine@radio.test" in after
 
 
+def test_a_language_that_is_none_answers_nothing(mine, app, now):
+    token = question(app, now=now)
+    mine.cookies["django_language"] = "zh-hans"
+    for nothing in ("\0", "de", ""):
+        assert answer(mine, token, "term", locale=nothing).status_code == 409
+    assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("scope", "says", "says_not"),
+    [
+        (["voice"], "receive recordings of your voice, compute a voiceprint", "picture"),
+        (["portrait"], "receive pictures of you, compute a faceprint", "your voice"),
+        (["portrait", "voice"], "receive recordings of your voice and pictures of you", "\0"),
+    ],
+)
+def test_what_is_asked_for_a_picture_is_not_said_of_a_voice(mine, tenant, now, scope, says, says_not):
+    app = AppFactory(tenant=tenant, purposes=["digital-human"])
+    token = question(app, now=now, purpose="digital-human", operations=("upload", "embed"), scope=scope)
+    (may,) = re.findall(r"<dt>It may</dt>\s*<dd>(.*?)</dd>", mine.get(f"/consent/{token}/").content.decode(), re.DOTALL)
+    assert says in " ".join(may.split())
+    assert says_not not in may
+    answer(mine, token, "term")
+    stands = text_of(mine.get("/apps/"))
+    assert says in stands
+    grant = Grant.objects.get()
+    open_session(app=app, grant_id=grant.id, operations=None, now=timezone.now())
+    assert says in text_of(mine.get("/"))
+    assert says in text_of(mine.get("/records/"))
+
+
 def test_g2_one_purpose_nothing_ticked_and_a_no_leaves_the_rest(mine, user, tenant, now):
     app = AppFactory(tenant=tenant, purposes=["voice-cloning", "text-to-speech"])
     User.objects.filter(id=user.id).update(is_adult=False)

@@ -13,7 +13,7 @@ from consent.capacity import Relationship
 from consent.delegate import Child, request_delegation
 from consent.delegate_decide import approve
 from consent.delegate_end import end_by_officer
-from consent.models import Delegation, Grant
+from consent.models import Delegation, Grant, Invitation
 from consent.queries import Record, records_of
 from portal.words import entries
 from retention.models import Erasure
@@ -178,6 +178,29 @@ def test_a_button_meant_for_somebody_for_whom_one_acts_no_more_does_nothing(guar
     assert own.state == "withdrawn"
 
 
+def test_what_ends_between_the_look_and_the_act_is_refused_and_no_failure(
+    guardian, user, delegation, app, now, monkeypatch
+):
+    """The verb looks again, in its own transaction."""
+    answer(guardian, question(app, now=now, ref="little-bear"), "term")
+    grant = Grant.objects.get()
+    paths = [f"/apps/{act}/{grant.id}/" for act in ("withdraw", "pause", "resume")]
+    monkeypatch.setattr("portal.acting._standing", lambda *_: delegation)
+    Delegation.objects.update(state=Delegation.State.ENDED)
+    for path, words in (
+        *((path, {}) for path in paths),
+        ("/stop-all/", {}),
+        ("/settings/about/", {"residence": "FR"}),
+        ("/rights/erase/", {}),
+    ):
+        refused = guardian.post(path, words)
+        assert refused.status_code == 403, path
+        assert "You no longer act for this person" in text_of(refused), path
+    grant.refresh_from_db()
+    assert grant.state == "given"
+    assert not Erasure.objects.exists()
+
+
 def test_it_ends_with_the_birthday_also_in_an_open_session(guardian, delegation, now):
     Delegation.objects.filter(id=delegation.id).update(valid_until=now - timedelta(seconds=1))
     assert "You act for" not in text_of(guardian.get("/apps/"))
@@ -217,6 +240,49 @@ def test_a_form_that_was_open_before_the_switch_is_taken_no_more(user, delegatio
     assert own.state == "given"
 
 
+def test_a_form_that_was_open_when_it_ended_is_taken_no_more(user, delegation, consent, now):
+    """Whatever was asked for in between, by the page's own script for instance: it would be done to oneself."""
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+    own = consent()
+
+    def token(page):
+        return re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.content.decode())[1]
+
+    client.post("/act-for/", {"delegation": str(delegation.id), "csrfmiddlewaretoken": token(client.get("/"))})
+    before = token(client.get("/"))
+    end_by_officer(delegation_id=delegation.id, officer=OfficerFactory(), now=now)
+    assert client.get("/now/events").status_code == 200
+    assert client.post("/stop-all/", {"csrfmiddlewaretoken": before}).status_code == 403
+    own.refresh_from_db()
+    assert own.state == "given"
+
+
+def test_the_card_of_another_person_is_not_put_into_a_page(guardian, delegation, consent):
+    """Two windows: in one of them one has begun, or ceased, to act."""
+    consent()
+    card = re.search(r'data-card="([^"]+)"', guardian.get("/").content.decode())[1]
+    assert card == f"/now/card?about={delegation.id}"
+    assert guardian.get(card).status_code == 200
+    assert guardian.get("/now/card?about=").status_code == 403
+    guardian.post("/act-for/")
+    assert guardian.get(card).status_code == 403
+    assert guardian.get("/now/card?about=").status_code == 200
+    guardian.post("/act-for/", {"delegation": str(delegation.id)})
+    Delegation.objects.update(state=Delegation.State.ENDED)
+    assert guardian.get(card).status_code == 403
+
+
+def test_who_answers_for_somebody_reads_whom_the_answer_ties(guardian, user, app, now):
+    token = question(app, now=now)
+    text = text_of(guardian.get(f"/consent/{token}/"))
+    assert "Your answer ties Little Bear, not you, to the user for whom" in text
+    assert "ties this account" not in text
+    answer(guardian, token, "term")
+    text = text_of(guardian.get(f"/consent/{question(app, now=now)}/"))
+    assert "already knows Little Bear as its user" in text
+
+
 def test_switching_leads_back_and_nowhere_else(mine, delegation):  # noqa: F811
     words = {"delegation": str(delegation.id)}
     assert mine.post("/act-for/", words | {"next": "/apps/"}).headers["Location"] == "/apps/"
@@ -249,7 +315,10 @@ def test_who_had_no_account_chooses_a_password_by_a_letter(mine, delegation, use
 
 @pytest.mark.parametrize("path", ["/delegates/invite/", "/act-for/"])
 def test_only_who_has_signed_in_and_only_by_a_button(client, mine, path):  # noqa: F811
-    assert mine.get(path).status_code == 405
+    looked = mine.get(path)
+    # Where a code was shown, a switch of the language leads back to the page without it.
+    assert looked.headers.get("Location") == "/delegates/" if "invite" in path else looked.status_code == 405
+    assert not Invitation.objects.exists()
     assert Client().post(path).headers["Location"].startswith("/accounts/login/")
     assert mine.post("/delegates/invite/", {"relationship": "estate"}).status_code == 400
     assert mine.get("/delegates/ask/nobody/").status_code == 404

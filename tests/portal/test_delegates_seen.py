@@ -7,9 +7,9 @@ from consent.delegate import Address, Child, request_delegation
 from consent.delegate_decide import approve
 from consent.models import Delegation, Grant
 from tests.factories import AppFactory, OfficerFactory, UserFactory
+from tests.portal.look import VIEWS, look  # noqa: F401 - a fixture
 from tests.portal.scene import question
 from tests.portal.test_delegates import PDF, young
-from tests.portal.test_look import VIEWS, look  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.browser
 
@@ -40,6 +40,24 @@ def test_pages_of_who_acts_for_somebody(window, look, now, size, language):  # n
     page.goto("/delegates/")
     page.click("main form[action='/act-for/'] button")
     look(page, "acting", size=size, language=language)
+
+
+def test_a_second_window_follows_when_one_acts_for_somebody(window, now):
+    """Its button would else stop one person's consents under another's name."""
+    person, child = UserFactory(), Child(young(now))
+    asked = request_delegation(
+        delegate=person, relationship=Relationship.GUARDIAN, whom=child, label="Bear", document=PDF, now=now
+    )
+    approve(delegation_id=asked.id, officer=OfficerFactory(), now=now)
+    first = window(user=person)
+    first.goto("/")
+    second = first.context.new_page()
+    second.goto("/delegates/")
+    second.click("main form[action='/act-for/'] button")
+    assert "You act for Bear" not in first.inner_text("body")
+    first.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as when somebody looks at it again
+    first.wait_for_selector("text=You act for Bear")
+    window.complaints[:] = [said for said in window.complaints if "403" not in said]
 
 
 def test_a_guardian_answers_for_a_minor_without_script(window, now, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import kinds
 from tests.factories import PASSWORD, UserFactory
-from tests.portal.test_look import VIEWS, look  # noqa: F401 - a fixture
+from tests.portal.look import VIEWS, look  # noqa: F401 - a fixture
 from tests.portal.test_pages import text_of
 
 PATH = "/rights/export/"

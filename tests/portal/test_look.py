@@ -1,56 +1,19 @@
-"""Every page in a real browser, phone and desktop, light and dark, English and Chinese: accessible, in bounds, and all from here.
-
-Sizes, languages and colours go in pairs (the colours are the same tokens at every size); CONSONANT_SOAK=1 looks at all eight. With
-CONSONANT_SHOTS=<folder> it photographs each page for people to look at.
-"""
+"""Every page in a real browser, phone and desktop, light and dark, English and Chinese (tests.portal.look), and all from here."""
 
 import json
-import os
 import re
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from tests.factories import UserFactory
-from tests.portal.conftest import DESKTOP, PHONE
+from tests.portal.look import ALL, BEYOND, OPEN, VIEWS, look  # noqa: F401 - a fixture
 from tests.portal.scene import leave, live, question, restless
 
 pytestmark = pytest.mark.browser
 
-SHOTS = os.environ.get("CONSONANT_SHOTS")
-ALL = os.environ.get("CONSONANT_SOAK") == "1"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-OPEN = "() => document.querySelectorAll('main details').forEach(each => { each.open = true })"
-BEYOND = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-SMALL = """() => [...document.querySelectorAll("a, button, input:not([type=hidden], [type=radio], [type=checkbox]), summary")]
-  .filter(element => element.checkVisibility() && !element.closest(".skip") && getComputedStyle(element).display !== "inline")
-  .filter(element => { const {width, height} = element.getBoundingClientRect(); return width < 24 || height < 44 })
-  .map(element => element.outerHTML.slice(0, 120))"""
-
 YES = {"en": "Allow once", "zh-hans": "仅允许一次"}
 LATER = {"en": "Decide later", "zh-hans": "以后再决定"}
-
-
-@pytest.fixture
-def look():
-    axe, findings = Axe(), []
-
-    def at(page, name, *, size, language):
-        for scheme in ("light", "dark") if ALL else ("light" if size is PHONE else "dark",):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            label = f"{name}-{'phone' if size is PHONE else 'desktop'}-{scheme}-{language}"
-            found = axe.run(page, options=RULES).response["violations"]
-            findings.extend(f"{label}: {rule['id']} {node['html'][:160]}" for rule in found for node in rule["nodes"])
-            if SHOTS:
-                Path(SHOTS).mkdir(parents=True, exist_ok=True)
-                page.screenshot(path=f"{SHOTS}/{label}.png", full_page=True)
-        findings.extend([f"{label}: {page.evaluate(BEYOND)} px beyond"] if page.evaluate(BEYOND) > 0 else [])
-        findings.extend(f"{label}: a small target {target}" for target in page.evaluate(SMALL))
-
-    yield at
-    assert findings == []
 
 
 TOUR = {
@@ -74,13 +37,10 @@ TOUR = {
         },
     ],
 }
-VIEWS = {"phone-zh": (PHONE, "zh-hans"), "desktop-en": (DESKTOP, "en")}
-if ALL:
-    VIEWS |= {"phone-en": (PHONE, "en"), "desktop-zh": (DESKTOP, "zh-hans")}
 
 
 @pytest.mark.parametrize(("size", "language"), VIEWS.values(), ids=VIEWS)
-def test_pages_of_a_stranger(window, look, now, settings, tmp_path, size, language):
+def test_pages_of_a_stranger(window, look, now, settings, tmp_path, size, language):  # noqa: F811
     life = live(now)
     settings.VAR = tmp_path
     (tmp_path / "demo").mkdir()
@@ -115,7 +75,7 @@ def test_pages_of_a_stranger(window, look, now, settings, tmp_path, size, langua
 
 
 @pytest.mark.parametrize(("size", "language"), VIEWS.values(), ids=VIEWS)
-def test_pages_of_a_person(window, look, now, size, language):
+def test_pages_of_a_person(window, look, now, size, language):  # noqa: F811
     life = live(now)
     page = window(user=life.user, size=size, language=language)
     for name, path in {
@@ -127,6 +87,8 @@ def test_pages_of_a_person(window, look, now, size, language):
         "result-refused": f"/consent/{life.refused_link}/",
         "settings": "/settings/",
         "notice": f"/notices/{life.standing.notice_id}/",
+        "sheet-china": f"/apps/papers/{life.standing.id}/pipl",
+        "sheet-illinois": f"/apps/papers/{life.standing.id}/bipa",
         "email": "/accounts/email/",
         "password-change": "/accounts/password/change/",
         "logout": "/accounts/logout/",
@@ -157,7 +119,7 @@ def test_pages_of_a_person(window, look, now, size, language):
 
 
 @pytest.mark.parametrize(("size", "language"), VIEWS.values(), ids=VIEWS)
-def test_pages_with_nothing_on_them(window, look, site, size, language):
+def test_pages_with_nothing_on_them(window, look, site, size, language):  # noqa: F811
     page = window(user=UserFactory(), size=size, language=language)
     for name, path in {
         "now-empty": "/",
@@ -171,7 +133,7 @@ def test_pages_with_nothing_on_them(window, look, site, size, language):
 
 
 @pytest.mark.parametrize(("size", "language"), VIEWS.values(), ids=VIEWS)
-def test_pages_that_ask_something(window, look, now, size, language):
+def test_pages_that_ask_something(window, look, now, size, language):  # noqa: F811
     person, grants = restless(now)
     page = window(user=person, size=size, language=language)
     for name, path in {
@@ -205,7 +167,7 @@ def test_pages_that_ask_something(window, look, now, size, language):
 
 
 @pytest.mark.parametrize(("size", "language"), VIEWS.values(), ids=VIEWS)
-def test_pages_of_trouble(window, look, now, monkeypatch, size, language):
+def test_pages_of_trouble(window, look, now, monkeypatch, size, language):  # noqa: F811
     life = live(now)
     someone = UserFactory()
     page = window(user=someone, size=size, language=language)
@@ -269,6 +231,18 @@ def test_dark_by_choice_is_dark_by_device(window, site):
         found.append(page.evaluate(colours))
     assert len(found[0]) > 20
     assert found[0] == found[1] != found[2] == found[3]
+
+
+def test_what_is_printed_is_dark_on_light(window, now):
+    life = live(now)
+    page = window(user=life.user, theme="dark")
+    page.goto(f"/apps/papers/{life.standing.id}/pipl")
+    ink = "getComputedStyle(document.querySelector('.paper')).color"
+    assert page.evaluate(ink) == "rgb(230, 239, 234)"
+    page.emulate_media(media="print")
+    assert page.evaluate(ink) == "rgb(22, 35, 30)"
+    assert page.evaluate("getComputedStyle(document.querySelector('.paper')).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator(".paper-links").is_hidden()
 
 
 def test_nothing_moves_where_motion_is_not_wanted(window, now):

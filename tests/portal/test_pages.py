@@ -28,8 +28,10 @@ from portal.words.erasures import held
 from retention.models import Artifact, Erasure
 from retention.queries import Holder
 from retention.sweep import sweep
+from tests.conftest import Api, speech
 from tests.factories import AppFactory, UserFactory
 from tests.portal.scene import leave, live, question
+from tests.retention.combining import COLLECT, allowed, begun, portray
 
 pytestmark = pytest.mark.django_db
 NOBODY = "0190a1b2-0000-7000-8000-000000000000"
@@ -455,8 +457,8 @@ def test_records(client, now):
     text = text_of(page)
     for sentence in (
         "Storyteller recorded your voice 3.5 seconds at 16 kHz to be destroyed by",
-        "A recording made by Storyteller became unreadable: its key was destroyed",
-        "A recording made by Storyteller was deleted",
+        "A recording or picture that Storyteller received became unreadable: its key was destroyed",
+        "A recording or picture that Storyteller received was deleted",
         "You did not allow Front Door: recognising you by voice",
         "Storyteller tried to use your voice and was refused Why: your consent had been taken back",
         "Storyteller no longer uses your voice Why: the app closed it",
@@ -590,8 +592,9 @@ def test_erasing_one_thing_takes_what_was_made_from_it(client, now):
     recording.refresh_from_db()
     assert recording.state == "erased"
     assert sorted(recording.children.values_list("custody", "state")) == [("app", "erasing"), ("vault", "erased")]
-    assert "A recording made by Storyteller is to go before its time with 2 things made from it" in text_of(
-        client.get("/records/")
+    assert (
+        "A recording or picture that Storyteller received is to go before its time with 2 things made from it"
+        in text_of(client.get("/records/"))
     )
     client.post(f"/records/erase/{recording.id}/")
     assert "This had gone already." in text_of(client.get("/records/"))
@@ -1044,3 +1047,29 @@ def test_refusing_binds_too(client, user, app, now):
     client.force_login(user)
     other = question(app, now=now, operations=("upload", "embed"))
     assert "already knows this account" in text_of(screen(client, other))
+
+
+def test_what_ended_long_ago_is_counted_and_it_says_that_it_is_not_shown(mine, consent, app, monkeypatch):
+    monkeypatch.setattr("portal.views.apps._ENDED_SHOWN", 1)
+    for _ in range(2):
+        withdraw(grant_id=consent().id, user=Grant.objects.first().subject.user, now=timezone.now())
+    text = text_of(mine.get("/apps/"))
+    assert "2 consents that have ended" in text
+    assert "The newest 1 stand here." in text
+
+
+def test_a_picture_is_called_a_picture(mine, user, tenant):
+    """In what there is, in what happened, and when it goes."""
+    app = AppFactory(tenant=tenant, purposes=["digital-human"])
+    api = Api(app)
+    session = begun(api, allowed(app, user, COLLECT))
+    assert portray(api, session).status_code == 201
+    assert api.upload(session, speech()).status_code == 201
+    text = text_of(mine.get("/records/"))
+    assert f"{app.name} received a picture of you" in text
+    assert f"{app.name} recorded your voice" in text
+    assert "Picture of you" in text
+    assert text.count("Recording,") == 1
+    picture = Artifact.objects.get(media=["portrait"])
+    mine.post(f"/records/erase/{picture.id}/")
+    assert f"A recording or picture that {app.name} received is to go before its time" in text_of(mine.get("/records/"))

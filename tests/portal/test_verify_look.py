@@ -16,9 +16,9 @@ from ledger.folder import folder_of
 from ledger.models import Entry
 from ledger.prove import prove
 from retention.certify import certificate_of
+from tests.portal.look import BEYOND, VIEWS, look  # noqa: F401 - a fixture
 from tests.portal.scene import leave, live, seal
 from tests.portal.test_browser import english
-from tests.portal.test_look import BEYOND, VIEWS, look  # noqa: F401 - a fixture
 from tests.retention.test_clip import aigc_wav, signed_wav
 
 pytestmark = pytest.mark.browser
@@ -105,6 +105,7 @@ def test_how_it_looks(window, look, told, settings, site, size, language):  # no
     entry = entry_of(life)
     now = timezone.now()
     said = {"audience": "https://tts.example", "purpose": "text-to-speech", "operations": ["synthesize"]}
+    said["ends"] = now + timedelta(days=1)
     signer = signer_of(life.story.tenant, now=now)
     broken = bytearray(signed_wav())
     broken[300] ^= 1
