@@ -5,7 +5,7 @@ the commit.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,15 +21,22 @@ from hooks.wake import wake
 
 def notify(*, app: App, event: str, data: Mapping[str, Any], now: datetime) -> uuid.UUID:
     """Put the event into the outbox of the app's subscriptions to it; return the event's id, also when nobody listens."""
-    event_id = uuid7()
+    [event_id] = notify_all(app=app, event=event, data=[data], now=now)
+    return event_id
+
+
+def notify_all(*, app: App, event: str, data: Sequence[Mapping[str, Any]], now: datetime) -> list[uuid.UUID]:
+    """Put an event for each of `data` into the outbox, as `notify` does; return their ids."""
+    ids = [uuid7() for _ in data]
     subscriptions = list(active(app=app, event=event))
     if subscriptions:
-        body = encode(event_id=event_id, source=settings.PUBLIC_URL, event=event, data=data, now=now)
         Delivery.objects.bulk_create(
             Delivery(
                 subscription=subscription, event_id=event_id, event=event, body=body, created_at=now, next_try_at=now
             )
+            for event_id, said in zip(ids, data, strict=True)
+            for body in [encode(event_id=event_id, source=settings.PUBLIC_URL, event=event, data=said, now=now)]
             for subscription in subscriptions
         )
         wake("hooks.deliver")
-    return event_id
+    return ids

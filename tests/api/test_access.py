@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from django.contrib import admin
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test import Client
@@ -16,6 +17,7 @@ from django.utils import timezone
 from rest_framework.views import APIView
 
 from accounts.models import App
+from config.rates import Rate
 from tests.api.world import OPERATIONS, SCOPES, build
 from tests.conftest import Api, kinds, speech
 from tests.factories import AppFactory, OfficerFactory, UserFactory, sign_in
@@ -214,10 +216,10 @@ def routes(patterns, namespace=""):
 
 
 def same(one, other):
-    """Nothing of an answer differs, but how many calls the app has left."""
+    """Nothing of an answer differs, but what it says of the app's limits, which each call and each second change."""
     told = []
     for answer in (one, other):
-        headers = {name: value for name, value in answer.headers.items() if name != "RateLimit"}
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("RateLimit")}
         told.append((answer.status_code, headers, answer.content))
     assert told[0] == told[1]
     return True
@@ -261,8 +263,11 @@ def filled(said, names):
     return [filled(each, names) for each in said] if isinstance(said, list) else said
 
 
-def test_s0_7_every_call_needs_a_token_but_those_that_prove(world):
-    """Authentication everywhere: what is open holds nothing of anybody (proofs, the published logs, the document itself)."""
+def test_s0_7_every_call_needs_a_token_but_those_that_prove_and_is_counted(world, settings):
+    """Authentication everywhere: what is open holds nothing of anybody (proofs, the published logs, the document itself).
+
+    Against crawling each call counts, found or not: over the app's quota there is no answer.
+    """
     open_to_all = {(call.method, call.route) for call in CALLS if call.scope is None}
     assert open_to_all == {("get", "ledger:entry"), ("get", "ledger:proof")}
     for call in CALLS:
@@ -270,6 +275,14 @@ def test_s0_7_every_call_needs_a_token_but_those_that_prove(world):
             answer = tried(call, world, headers={})
             assert answer.status_code == 401
             assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    settings.API_RATES = dict.fromkeys(settings.API_RATES, Rate(1, 86_400))
+    for call in CALLS:
+        if call.scope:
+            cache.clear()
+            assert tried(call, world, instead=NOBODYS).status_code != 429
+            answer = tried(call, world)
+            assert (answer.status_code, answer.json()["type"]) == (429, "urn:consonant:problem:too-many-requests")
+    cache.clear()
 
 
 @pytest.mark.parametrize("call", [call for call in CALLS if call.others == 404 or call.hides], ids=str)

@@ -121,6 +121,14 @@ def test_nobody_learns_whether_a_user_is_known(api, app, user, consent):
     assert listed(Api(other), subject_ref="user-1")["results"] == []
 
 
+@pytest.mark.parametrize("name", ["state", "purpose", "page_size", "cursor"])
+def test_an_empty_filter_is_refused_and_not_left_out(api, consent, name):
+    """Whoever asks for those of no state shall not be told of all."""
+    consent()
+    answer = api.client.get("/api/v1/grants", {"subject_ref": "user-1", name: ""}, headers=api.headers)
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, [name])
+
+
 def test_a_suspended_app_reads_its_own_status(api, app, consent):
     grant = consent(term=timedelta(days=2))
     app.suspended_at = timezone.now()

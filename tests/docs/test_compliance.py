@@ -7,7 +7,9 @@ import pytest
 
 from tests.docs.pages import DOCS, PROJECT
 
-ROW = re.compile(r'^\| ([A-Z]\d+(?:\.\d+)?) \| [^|]+ \| <a href="\.\./([\w/.]+)">([\w/.]+)::(\w+)</a> \|$', re.MULTILINE)
+ROW = re.compile(
+    r'^\| ([A-Z]\d+(?:\.\d+)?) \| [^|]+ \| <a href="\.\./([\w/.]+)">([\w/.]+)::(\w+)</a> \|$', re.MULTILINE
+)
 LAW = {
     *("G1", "G2", "G3", "G4", "G5", "G6", "P1", "P2", "P3", "P4", "P6", "P7", "P9", "P11", "P12", "P13"),
     *("B2", "B3", "E2", "T1"),

@@ -20,12 +20,14 @@ TTS = "https://tts.example"
 
 
 def token(now=None, signer=ACME):
+    now = now or datetime.now(UTC)
     return status_token.issue(
         signer=signer,
         audience=TTS,
         purpose="voice-cloning",
         operations=["synthesize"],
-        now=now or datetime.now(UTC),
+        now=now,
+        ends=now + timedelta(days=1),
         jti=uuid.uuid4(),
     )[0]
 
