@@ -24,13 +24,11 @@ from zkp.tag import Keys, day_tag, derive, mark, subject_salt
 _EVIDENCE = ("consent.", "erasure.", "delegation.")
 
 
-def enter(  # noqa: PLR0913
-    *, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any], now: datetime, holder: str | None = None
-) -> uuid.UUID:
+def enter(*, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
     """Append an entry about `subject`.
 
     Consent, erasure and who may act for the person are sealed under the person's evidence key, for they must be provable after the voice
-    is gone (GDPR 7(1)); all else under the key `holder`, or the subject's own.
+    is gone (GDPR 7(1)); all else under the subject's own.
     """
     keys, ref = _keys(subject), uuid.uuid4()
     return append(
@@ -38,7 +36,7 @@ def enter(  # noqa: PLR0913
         kind=kind,
         actor=actor,
         payload=payload,
-        holder=subject.evidence_name if kind.startswith(_EVIDENCE) else holder or subject.key_name,
+        holder=subject.evidence_name if kind.startswith(_EVIDENCE) else subject.key_name,
         now=now,
         about=_about(ref, keys, _tag(subject, keys, now)),
     )
