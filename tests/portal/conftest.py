@@ -81,14 +81,15 @@ def site(browser, committed, monkeypatch):
 
 @pytest.fixture(scope="module")
 def browser(django_db_setup, django_db_blocker):
-    """Chromium: the one of CONSONANT_CHROMIUM, the machine's, or Playwright's own.
+    """Chromium: the one of CONSONANT_CHROMIUM, the machine's (rather without a window of its own, which draws in vain), or Playwright's.
 
     While Playwright's loop runs in this thread, Django keeps other connections for it. So those of before are closed first, and those
     of meanwhile last: an open one would stand in the way of copying the database.
     """
     from playwright.sync_api import Error, sync_playwright
 
-    path = os.environ.get("CONSONANT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    installed = (shutil.which(name) for name in ("chromium-headless-shell", "chromium", "chromium-browser"))
+    path = os.environ.get("CONSONANT_CHROMIUM") or next(filter(None, installed), None)
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         connection.close()

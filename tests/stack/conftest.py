@@ -1,4 +1,4 @@
-"""One running service for all of these tests."""
+"""One running service for all of these tests, and for no longer: it works also while nobody asks."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.stack)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack():
     running = Stack()
     running.start()
@@ -50,6 +50,6 @@ def run_demo(stack, page):
     return Run(done.stdout, time.monotonic() - began, page.read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(stack, tmp_path_factory):
     return run_demo(stack, tmp_path_factory.mktemp("demo") / "tour.md")
