@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from keyring.seal import KEY_BYTES, unseal
 
 _VERSION = 1
 _EPOCH = "number, kind, material, proof, made_at, rewrapped_at, destroyed_at"
+
+
+_making = threading.Lock()
 
 
 class LocalStore:
@@ -200,8 +203,10 @@ class LocalStore:
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
-        os.close(descriptor)
+        # Once the file is there nothing but SQLite opens it: closing it would drop the locks that this process's other threads hold
+        # (POSIX), and a reader would take a write that is under way for one that crashed, and roll it back.
+        with _making, suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
         connection.execute("PRAGMA journal_mode=TRUNCATE")
         connection.execute("PRAGMA synchronous=FULL")

@@ -3,6 +3,9 @@
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
+import threading
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -105,3 +108,25 @@ def test_a_store_of_a_newer_version_is_left_alone(local, store):
     store._connection().execute("PRAGMA user_version = 99")
     with pytest.raises(KeyStoreBroken, match="newer"):
         local.open().get("artifact:a")
+
+
+LOOKS = """
+import sqlite3, sys
+other = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+try:
+    other.execute("BEGIN IMMEDIATE")
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+def test_a_thread_that_opens_the_store_takes_no_lock_from_one_that_writes(local, store):
+    """POSIX: whoever closes a file ends all locks that its process holds on it."""
+    store.make("artifact:a", now=NOON)
+    with store._transaction():
+        opening = threading.Thread(target=store.get, args=["artifact:a"])
+        opening.start()
+        opening.join(timeout=30)
+        command = [sys.executable, "-c", LOOKS, str(local.folder / "keys" / "keys.sqlite3")]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    assert said == "database is locked\n"
