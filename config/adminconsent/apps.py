@@ -3,12 +3,10 @@
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -64,17 +62,8 @@ class AppAdmin(Room):
             *super().get_urls(),
         ]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        _form_url: str = "",
-        _extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show an app, and what can be done with it."""
-        self.must_see(request)
-        if request.method != "GET" or object_id is None:
-            raise PermissionDenied
         return self._show(request, self._app(object_id))
 
     def _show(self, request: HttpRequest, app: App) -> HttpResponse:

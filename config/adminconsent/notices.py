@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -81,17 +80,8 @@ class NoticeAdmin(Room):
             "address": reverse("admin:consent_notice_versions", args=[declaration.app_id, declaration.purpose_id]),
         }
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        _form_url: str = "",
-        _extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the version that a row belongs to."""
-        self.must_see(request)
-        if request.method != "GET" or object_id is None:
-            raise PermissionDenied
         try:
             notice = Notice.objects.get(id=uuid.UUID(str(object_id)))
         except (ValueError, Notice.DoesNotExist):

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -62,17 +61,8 @@ class PurposeAdmin(Room):
         """Show the catalogue."""
         return super().changelist_view(request, {"may_act": self.may_act(request, _ADD), **(extra_context or {})})
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        _form_url: str = "",
-        _extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show a purpose."""
-        self.must_see(request)
-        if request.method != "GET" or object_id is None:
-            raise PermissionDenied
         return self._show(request, self._purpose(object_id), AssessForm())
 
     def _show(self, request: HttpRequest, purpose: Purpose, form: AssessForm, *, status: int = 200) -> HttpResponse:

@@ -25,6 +25,23 @@ class Room(ReadOnly):
         if not self.has_view_permission(request):
             raise PermissionDenied
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        _form_url: str = "",
+        _extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a row to who may look at it."""
+        self.must_see(request)
+        if request.method != "GET" or object_id is None:
+            raise PermissionDenied
+        return self.show_row(request, object_id)
+
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the row's page."""
+        raise NotImplementedError
+
     def may_act(self, request: HttpRequest, *permissions: str) -> bool:
         """Say whether the officer has every one of these permissions, by their code names in this app."""
         return request.user.has_perms([f"{self.opts.app_label}.{name}" for name in permissions])

@@ -1,11 +1,9 @@
 """The room of tenants: how an organisation is reached, which its notices and receipts name."""
 
 import uuid
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -45,17 +43,8 @@ class TenantAdmin(Room):
         view = self.admin_site.admin_view(self.describe)
         return [path("<uuid:tenant_id>/describe/", view, name="accounts_tenant_describe"), *super().get_urls()]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        _form_url: str = "",
-        _extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show a tenant, and how it is reached."""
-        self.must_see(request)
-        if request.method != "GET" or object_id is None:
-            raise PermissionDenied
         tenant = self.get_object(request, object_id)
         if tenant is None:
             raise Http404
