@@ -1,13 +1,9 @@
 """What can go wrong with keys and proofs."""
 
+from zkp.core.errors import InvalidScalar, ZkpError
 
-class ZkpError(Exception):
-    """Proofs cannot do what was asked."""
+__all__ = ["DegenerateScalar", "InvalidScalar", "ZkpError"]
 
 
 class DegenerateScalar(ZkpError):
     """The derived scalar is zero."""
-
-
-class InvalidScalar(ZkpError):
-    """A scalar is 32 bytes big-endian, above zero and below the group order."""

@@ -25,13 +25,12 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from py_arkworks_bls12381 import G1Point, Scalar
 
-from zkp.errors import DegenerateScalar, InvalidScalar
+from zkp.core import group
+from zkp.core.group import ORDER, SCALAR_BYTES
+from zkp.errors import DegenerateScalar
 
-ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
 SEED_BYTES: Final = 32
-SCALAR_BYTES: Final = 32
 KEY_BYTES: Final = 32
 POINT_BYTES: Final = 48
 TAG_BYTES: Final = 96
@@ -48,7 +47,7 @@ class Keys:
     k_u: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        _scalar(self.s)
+        group.decode_scalar(self.s, zero=False)
         _check_key(self.k_u)
 
 
@@ -64,7 +63,7 @@ def derive(seed: bytes, origin: str) -> Keys:
 
 def public_key(s: bytes) -> bytes:
     """Return P = s G, compressed. Raises InvalidScalar."""
-    return (G1Point() * _scalar(s)).to_compressed_bytes()
+    return group.encode_g1(group.msm([group.generator()], [group.decode_scalar(s, zero=False)]))
 
 
 def day_tag(keys: Keys, day: date) -> bytes:
@@ -72,8 +71,8 @@ def day_tag(keys: Keys, day: date) -> bytes:
     if isinstance(day, datetime):  # A datetime is a date to Python; its isoformat is another label.
         raise TypeError("a tag belongs to a day, not to a moment")
     rho = _derive_scalar(keys.k_u, f"rho|{day.isoformat()}")
-    half = G1Point() * _scalar(rho)
-    return half.to_compressed_bytes() + (half * _scalar(keys.s)).to_compressed_bytes()
+    half = group.msm([group.generator()], [group.decode_scalar(rho, zero=False)])
+    return group.encode_g1(half) + group.encode_g1(group.msm([half], [group.decode_scalar(keys.s, zero=False)]))
 
 
 def subject_salt(k_u: bytes, ref: UUID) -> bytes:
@@ -91,13 +90,6 @@ def _derive_scalar(key: bytes, info: str) -> bytes:
     if value == 0:  # One chance in 2**255: nothing to try instead, and nothing to hide.
         raise DegenerateScalar(info.partition("|")[0])
     return value.to_bytes(SCALAR_BYTES, "big")
-
-
-def _scalar(data: bytes) -> Scalar:
-    """Read a scalar. The library's own constructor from int reduces silently, so the bounds are checked here."""
-    if len(data) != SCALAR_BYTES or not 0 < int.from_bytes(data, "big") < ORDER:
-        raise InvalidScalar
-    return Scalar.from_be_bytes(data)
 
 
 def _hkdf(key: bytes, info: str, length: int) -> bytes:

@@ -1,0 +1,71 @@
+"""What the tests of proofs start from: a person's keys, a ledger's keys, an entry, and what a verifier asks."""
+
+import os
+from datetime import UTC, date, datetime, timedelta
+
+from zkp import tag
+from zkp.core import active, bbs, enrol, receipt
+from zkp.core.context import Context, Enrolment
+
+SOAK = os.environ.get("CONSONANT_SOAK") == "1"
+NOW = datetime(2026, 3, 1, 11, 58, 30, tzinfo=UTC)
+DAY = date(2026, 3, 1)
+ORIGIN = "log.example/voices"
+SEED = bytes(range(32))
+KEYS = tag.derive(SEED, ORIGIN)
+OTHER = tag.derive(SEED[::-1], ORIGIN)
+TAGS = [tag.day_tag(KEYS, DAY + timedelta(days=n)) for n in range(3)]
+SK = bbs.keygen(b"the ledger's key material, 32 bytes or more")
+PK = bbs.sk_to_pk(SK)
+ATTRIBUTES = {
+    "kind": "synthesis.made",
+    "app": "0f0e0d0c-0b0a-4908-8706-050403020100",
+    "purpose": "audiobook",
+    "operation": "synthesis",
+    "day": "2026-03-01",
+    "status": "active",
+    "within_ttl": "",
+}
+GRANT = active.attributes(app="an app", operation="synthesis", purpose="audiobook", until=active.valid_until(NOW))
+ENROLMENT = Enrolment(ORIGIN, b"\3" * 32, "an account", "0f0e0d0c-0b0a-4908-8706-050403020100", NOW.replace(minute=59))
+ENROLLED = enrol.prove(s=KEYS.s, tag=TAGS[0], context=ENROLMENT)
+RECEIPT = receipt.issue(sk=SK, pk=PK, key_commitment=ENROLLED.key_commitment, attributes=ATTRIBUTES)
+ISSUED = active.issue(sk=SK, pk=PK, key_commitment=ENROLLED.key_commitment, attributes=GRANT, now=NOW)
+
+
+def context(statement, **change):
+    """What a verifier asks, with some of it changed."""
+    words = {
+        "origin": ORIGIN,
+        "verifier": "https://verifier.example",
+        "nonce": b"\7" * 32,
+        "size": 1_200,
+        "root": b"\1" * 32,
+        "statement": statement,
+        "purpose": "to pay what is owed",
+        "expires": NOW + timedelta(minutes=10),
+    }
+    return Context(**words | change)
+
+
+CHANGES = {
+    "origin": "log.example/other",
+    "verifier": "https://other.example",
+    "nonce": b"\7" * 31 + b"\6",
+    "size": 1_201,
+    "root": b"\1" * 31 + b"\2",
+    "purpose": "to pay what is owed!",
+    "expires": NOW + timedelta(minutes=10, seconds=1),
+}
+
+
+def each_byte(proof, *, step=1):
+    """Yield the proof with each of its bytes changed, in a soak each of its bits. `step` leaves some out, but for a soak."""
+    for at in range(0, len(proof), 1 if SOAK else step):
+        for bit in range(8) if SOAK else (at % 8,):
+            yield at, proof[:at] + bytes([proof[at] ^ 1 << bit]) + proof[at + 1 :]
+
+
+def misshapen(proof):
+    """Yield the proof cut off, with something over, and empty."""
+    yield from (b"", proof[:-1], proof[1:], proof[:-32], proof + b"\0", proof + bytes(32), proof + proof)
