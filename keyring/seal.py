@@ -26,6 +26,7 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
 OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES
+Buffer = bytes | memoryview
 _SM4_INFO = b"consonant/sm4-gcm/v1"
 
 
@@ -35,20 +36,20 @@ class Suite:
 
     code: bytes
     name: str
-    encrypt: Callable[[bytes, bytes, bytes, bytes], bytes]
-    decrypt: Callable[[bytes, bytes, bytes, bytes], bytes]
+    encrypt: Callable[[bytes, bytes, Buffer, bytes], bytes]
+    decrypt: Callable[[bytes, bytes, Buffer, bytes], bytes]
 
 
-def sm4_gcm_encrypt(key: bytes, nonce: bytes, plain: bytes, context: bytes) -> bytes:
+def sm4_gcm_encrypt(key: bytes, nonce: bytes, plain: Buffer, context: bytes) -> bytes:
     """Return SM4-GCM ciphertext and tag under the 16-byte `key`."""
     cipher = Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
     cipher.authenticate_additional_data(context)
     return cipher.update(plain) + cipher.finalize() + cipher.tag
 
 
-def sm4_gcm_decrypt(key: bytes, nonce: bytes, body: bytes, context: bytes) -> bytes:
+def sm4_gcm_decrypt(key: bytes, nonce: bytes, body: Buffer, context: bytes) -> bytes:
     """Return the plain bytes of `sm4_gcm_encrypt`, or raise `InvalidTag`."""
-    cipher = Cipher(algorithms.SM4(key), modes.GCM(nonce, body[-TAG_BYTES:])).decryptor()
+    cipher = Cipher(algorithms.SM4(key), modes.GCM(nonce, bytes(body[-TAG_BYTES:]))).decryptor()
     cipher.authenticate_additional_data(context)
     plain = cipher.update(body[:-TAG_BYTES])
     return plain + cipher.finalize()
@@ -91,6 +92,11 @@ def use(name: str) -> None:
     if name not in SUITES:
         raise ValueError(f"there is no suite {name!r}; there are: {', '.join(SUITES)}")
     _New.suite = SUITES[name]
+
+
+def suite_of_new() -> Suite:
+    """Return the suite of new seals."""
+    return _New.suite
 
 
 def seal(key: bytes, plain: bytes, *, context: bytes, suite: Suite | None = None) -> bytes:

@@ -5,9 +5,10 @@ small interface here, and there are two that fulfil it: `keyring.local`, an SQLi
 OpenBao's or HashiCorp Vault's KV version 2. Each key is sealed under the key-encryption key of an epoch (`keyring.kek`) with its
 name as context, in both.
 
-Names say what a key is for: `artifact:<uuid>`, `document:<uuid>`, `statement:<uuid>`, `subject:<uuid>` (of a person, or of one app's tie to a person), `evidence:<uuid>`,
-`custody:<uuid>`, `certificate:<uuid>`, `hook:<uuid>`, `tenant:<uuid>`,
-`log:<origin>`, `certificates:<origin>`, `heads:platform`, `tokens:<uuid>`.
+Names say what a key is for: `voice:<uuid>`, `face:<uuid>` (until version 0.1 `artifact:<uuid>`), `document:<uuid>`, `statement:<uuid>`,
+`export:<uuid>`, `unlocked:<uuid>`, `subject:<uuid>` (of a person, or of one app's tie to a person), `evidence:<uuid>`,
+`custody:<uuid>`, `certificate:<uuid>`, `processor:<uuid>`, `hook:<uuid>`, `tenant:<uuid>`,
+`log:<origin>`, `certificates:<origin>`, `heads:platform`, `deliveries:platform`, `tokens:<uuid>`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
