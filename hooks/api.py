@@ -1,10 +1,11 @@
-"""The REST surface of hooks: subscribe, see, unsubscribe."""
+"""The REST surface of hooks: subscribe, see, get a new secret, unsubscribe."""
 
 import uuid
+from datetime import timedelta
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +17,9 @@ from accounts.strict import StrictSerializer
 from hooks.cloudevent import EVENTS
 from hooks.errors import SubscriptionUnknown
 from hooks.models import Subscription
+from hooks.queries import own_key
+from hooks.rotate import LONGEST_OVERLAP, OVERLAP, rotate
+from hooks.signature import public_text
 from hooks.subscribe import subscribe
 from hooks.unsubscribe import unsubscribe
 from ledger.once import once
@@ -41,9 +45,34 @@ class SubscribeSerializer(StrictSerializer):
 class HookSerializer(serializers.ModelSerializer[Subscription]):
     """A subscription."""
 
+    previous_until = serializers.DateTimeField(
+        allow_null=True, read_only=True, help_text="Until then the secret before signs too."
+    )
+    public_key = serializers.SerializerMethodField()
+
     class Meta:
         model = Subscription
-        fields = ["id", "event", "target_url", "state", "created_at", "ended_at"]
+        fields = [
+            "id",
+            "event",
+            "target_url",
+            "state",
+            "created_at",
+            "ended_at",
+            "previous_until",
+            "public_key",
+        ]
+
+    @extend_schema_field(OpenApiTypes.STR)
+    def get_public_key(self, _hook: Subscription) -> str:
+        """Return the key by which the service signs besides."""
+        return public_text(own_key(now=timezone.now()))
+
+
+class RotateSerializer(StrictSerializer):
+    """How long the old secret signs too."""
+
+    overlap = serializers.DurationField(required=False, min_value=timedelta(0), max_value=LONGEST_OVERLAP)
 
 
 class SubscribedSerializer(HookSerializer):
@@ -104,3 +133,20 @@ class Hook(APIView):
         """End it."""
         unsubscribe(app=app_of(request), subscription_id=hook_id, now=timezone.now())
         return Response(status=204)
+
+
+class Secret(APIView):
+    """The secret of one subscription."""
+
+    required_scopes = ["hooks"]
+
+    @extend_schema(operation_id="rotate_hook_secret", request=RotateSerializer, responses={201: SubscribedSerializer})
+    @once
+    def post(self, request: Request, hook_id: uuid.UUID) -> Response:
+        """Get a new one, shown once; for a day, or as long as `overlap` says, deliveries are signed under both."""
+        said = RotateSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        overlap = said.validated_data.get("overlap", OVERLAP)
+        made = rotate(app=app_of(request), subscription_id=hook_id, overlap=overlap, now=timezone.now())
+        request.holder = made.subscription.key_name  # type: ignore[attr-defined]  # the kept answer dies with the secret
+        return Response({**HookSerializer(made.subscription).data, "secret": made.secret}, status=201)

@@ -24,6 +24,8 @@ EVENTS = (
     "session.ended",
     "artifact.erase_requested",
     "artifact.erased",
+    "app.suspended",
+    "app.resumed",
 )
 CHALLENGE = "hook.challenge"
 

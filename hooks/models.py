@@ -1,5 +1,7 @@
 """Subscriptions and deliveries. The secret of a subscription is a key of the key store, not a row."""
 
+from datetime import datetime
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
@@ -25,8 +27,17 @@ class Subscription(models.Model):
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=20, blank=True)
+    target = models.CharField(max_length=300, default="")
+    """Scheme, host and port: what is reached or not, whatever the path."""
     not_before = models.DateTimeField(null=True)
     """Until then a target that was not reached is left alone."""
+    failures = models.PositiveIntegerField(default=0)
+    """How often in a row it was not reached, or asked to be left alone."""
+    secret = models.UUIDField(null=True)
+    """Which secret signs; none: the first one, which has the subscription's id."""
+    previous = models.UUIDField(null=True)
+    """Which one signs too, until `previous_until`: the one before."""
+    previous_until = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("hook")
@@ -41,7 +52,17 @@ class Subscription(models.Model):
     @property
     def key_name(self) -> str:
         """The name of its secret in the key store."""
-        return f"hook:{self.id}"
+        return f"hook:{self.secret or self.id}"
+
+    @property
+    def previous_name(self) -> str | None:
+        """The name of the secret before."""
+        return f"hook:{self.previous}" if self.previous else None
+
+    def key_names(self, *, now: datetime) -> list[str]:
+        """Return the names of the secrets under which it is signed now, the newest first."""
+        overlaps = self.previous_name and self.previous_until and now < self.previous_until
+        return [self.key_name, self.previous_name] if overlaps and self.previous_name else [self.key_name]
 
 
 class Delivery(models.Model):
@@ -74,7 +95,18 @@ class Delivery(models.Model):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         constraints = [models.UniqueConstraint(fields=["subscription", "event_id"], name="hooks_delivery_once")]
-        indexes = [models.Index(fields=["next_try_at"], condition=models.Q(state="pending"), name="hooks_delivery_due")]
+        indexes = [
+            models.Index(
+                fields=["subscription", "next_try_at", "id"],
+                condition=models.Q(state="pending"),
+                name="hooks_delivery_waiting",
+            ),
+            models.Index(
+                fields=["leased_until"],
+                condition=models.Q(state="pending", leased_until__isnull=False),
+                name="hooks_delivery_leased",
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

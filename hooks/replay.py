@@ -35,6 +35,8 @@ def replay(*, delivery_id: uuid.UUID, officer: str, now: datetime) -> bool:
         delivery.state, delivery.tries, delivery.next_try_at = Delivery.State.PENDING, 0, now
         delivery.delivered_at = None
         delivery.save(update_fields=["state", "tries", "next_try_at", "delivered_at"])
+        # An officer who sends again has reason to think that somebody is there.
+        Subscription.objects.filter(app=subscription.app_id, target=subscription.target).update(not_before=None)
         wake("hooks.deliver")
         append(
             origin=subscription.app.tenant.origin,

@@ -5,7 +5,6 @@ before the commit leaves at most a secret without a subscription, which `hooks.t
 app learns afterwards: a receiver sees what a delivery looks like, and can check it only from the first delivery on.
 """
 
-import base64
 import hashlib
 import os
 import secrets
@@ -24,6 +23,7 @@ from hooks import cloudevent, target
 from hooks.deliver import post
 from hooks.errors import ChallengeFailed, ChallengeUnderWay, TargetRefused, TooManySubscriptions
 from hooks.models import Subscription
+from hooks.signature import secret_text
 from keyring.keys import store
 from ledger.append import append
 
@@ -49,12 +49,14 @@ def subscribe(*, app: App, event: str, target_url: str, now: datetime) -> Subscr
     """
     target.check_url(target_url, private=settings.HOOK_TARGETS_PRIVATE)
     key = os.urandom(32)
-    secret = "whsec_" + base64.b64encode(key).decode()
+    secret = secret_text(key)
     with transaction.atomic():
         _take_turn(app)
         _refuse_more(app)
         _challenge(target_url, secret, now=now)
-        subscription = Subscription(id=uuid7(), app=app, event=event, target_url=target_url, created_at=now)
+        subscription = Subscription(
+            id=uuid7(), app=app, event=event, target_url=target_url, target=target.of(target_url), created_at=now
+        )
         store().put({subscription.key_name: key}, now=now)
         subscription.save(force_insert=True)
         append(
@@ -99,7 +101,7 @@ def _challenge(target_url: str, secret: str, *, now: datetime) -> None:
     )
     try:
         with target.client(private=settings.HOOK_TARGETS_PRIVATE) as client:
-            answer = post(client, target_url, event_id=event_id, body=body, secret=secret, now=now)
+            answer = post(client, target_url, event_id=event_id, body=body, secrets=[secret], now=now)
             said = answer.json()
     except TargetRefused:
         raise

@@ -8,10 +8,13 @@ answer of a name server leads elsewhere. Redirects are not followed and proxies 
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,16 +35,46 @@ def resolve(host: str, port: int) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
+def _in_time(resolver: Resolver, host: str, port: int) -> list[str]:
+    """Ask the resolver, which waits for other people's name servers as long as it likes, for no longer than a connection may take."""
+    said: SimpleQueue[list[str] | OSError | ValueError] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            said.put(resolver(host, port))
+        except (OSError, ValueError) as error:
+            said.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        found = said.get(timeout=CONNECT_WITHIN.total_seconds())
+    except Empty:
+        raise httpcore.ConnectTimeout("no address in time") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
 def check_url(url: str, *, private: bool) -> None:
     """Refuse what can be no target whatever its name resolves to.
 
     Raises:
         TargetRefused: Not https, credentials in it, or no host.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise TargetRefused from None
     allowed = {"https", "http"} if private else {"https"}
     if parts.scheme not in allowed or not parts.hostname or parts.username or parts.password or parts.fragment:
         raise TargetRefused
+
+
+def of(url: str) -> str:
+    """Return scheme, host and port: whom it reaches, whatever it asks there."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def checked_addresses(host: str, port: int, *, private: bool, resolver: Resolver = resolve) -> list[str]:
@@ -50,8 +83,9 @@ def checked_addresses(host: str, port: int, *, private: bool, resolver: Resolver
     Raises:
         TargetRefused: The name has an address that is not public.
         OSError, UnicodeError: The name has none.
+        httpcore.ConnectTimeout: Its name servers do not say.
     """
-    found = resolver(host, port)
+    found = _in_time(resolver, host, port)
     if not private and not all(_is_public(address) for address in found):
         raise TargetRefused
     return found
@@ -143,6 +177,7 @@ class CheckedTransport(httpx.HTTPTransport):
         self._private = private
         self._pool = httpcore.ConnectionPool(
             ssl_context=_tls(),
+            max_connections=None,  # whoever sends has bounds of its own; here one would wait for another's target
             max_keepalive_connections=0,
             network_backend=_Checked(private=private, resolver=resolver),
         )
@@ -159,8 +194,13 @@ def _tls() -> ssl.SSLContext:
 
 
 def client(*, private: bool) -> httpx.Client:
-    """Return a client for targets."""
+    """Return a client for targets. It keeps no cookies, or one target could set what another gets, and asks for plain answers."""
     timeout = httpx.Timeout(ANSWER_WITHIN.total_seconds(), connect=CONNECT_WITHIN.total_seconds())
     return httpx.Client(
-        transport=CheckedTransport(private=private), timeout=timeout, follow_redirects=False, trust_env=False
+        transport=CheckedTransport(private=private),
+        timeout=timeout,
+        headers={"Accept-Encoding": "identity"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=False,
+        trust_env=False,
     )

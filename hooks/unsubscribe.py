@@ -1,6 +1,6 @@
 """End a subscription: by its app, or because its address said 410.
 
-One transaction: the row, what was on its way, the entry. Then the secret is destroyed; a crash before that leaves it to `hooks.tidy`.
+One transaction: the row, what was on its way, the entry. Then its secrets are destroyed; a crash before that leaves them to `hooks.tidy`.
 """
 
 import uuid
@@ -42,4 +42,5 @@ def end(*, subscription: Subscription, actor: str, reason: str, now: datetime) -
                 holder=subscription.app.tenant.key_name,
                 now=now,
             )
-    store().destroy([subscription.key_name])
+    subscription.refresh_from_db(fields=["secret", "previous"])  # it may have been given a new one since
+    store().destroy(name for name in (subscription.key_name, subscription.previous_name) if name)
