@@ -16,6 +16,7 @@ from consent.bind import bind
 from consent.capacity import Relationship
 from consent.enter import enter_for_grant
 from consent.errors import NotExplicit, NoticeChanged, PurposeForbidden, RequestExpired
+from consent.interact import interacted
 from consent.machine import LIVING
 from consent.models import Binding, ConsentRequest, Declaration, Delegation, Grant
 from consent.queries import lock_open_request, notice_for
@@ -62,6 +63,7 @@ def allow(  # noqa: PLR0913
         if not set(request.operations) <= set(notice.operations):
             raise RequestExpired
         binding = bind(app=request.app, reference=bytes(request.reference or b""), user=user, now=now)
+        interacted(binding, now=now)
         grant = Grant.objects.create(
             subject=binding.subject,
             app=request.app,

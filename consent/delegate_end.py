@@ -110,7 +110,8 @@ def drop_unneeded(delegation: Delegation) -> None:
 
 def drop_document(delegation: Delegation) -> None:
     """Destroy a document that no row speaks of any more."""
-    vault.blobs.delete(blobs=[delegation.id])  # before the key, by which alone the sweep finds what a crash leaves
+    # Before the key, by which alone the sweep finds what a crash leaves.
+    vault.blobs.delete(blobs=[delegation.id], kind=Kind.DOCUMENT)
     vault.blobs.shred(blobs=[delegation.id], kind=Kind.DOCUMENT)
 
 

@@ -21,14 +21,14 @@ from ledger.append import About, Said, append, append_many
 from ledger.enter_heads import HOLDER, open_platform_log
 from zkp.tag import Keys, day_tag, derive, mark, subject_salt
 
-_EVIDENCE = ("consent.", "erasure.", "delegation.")
+_EVIDENCE = ("consent.", "erasure.", "delegation.", "label.")
 
 
 def enter(*, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
     """Append an entry about `subject`.
 
-    Consent, erasure and who may act for the person are sealed under the person's evidence key, for they must be provable after the voice
-    is gone (GDPR 7(1)); all else under the subject's own.
+    Consent, erasure, who may act for the person and what became of labels are sealed under the person's evidence key, for they must be
+    provable after the voice is gone (GDPR 7(1)); all else under the subject's own.
     """
     keys, ref = _keys(subject), uuid.uuid4()
     return append(
@@ -49,6 +49,8 @@ class Fact:
     grant: Grant
     kind: str
     payload: Mapping[str, Any]
+    ref: uuid.UUID | None = None
+    """Of the entry to be, where something names it already."""
 
     @property
     def holder(self) -> str:
@@ -110,7 +112,9 @@ def _said(facts: Sequence[Fact], actor: str, now: datetime, forgotten: Collectio
         if grant.subject_id not in known:
             keys = _keys(grant.subject)
             known[grant.subject_id] = keys, _tag(grant.subject, keys, now)
-        entries.append(Said(fact.kind, actor, payload, fact.holder, _about(uuid.uuid4(), *known[grant.subject_id])))
+        entries.append(
+            Said(fact.kind, actor, payload, fact.holder, _about(fact.ref or uuid.uuid4(), *known[grant.subject_id]))
+        )
     return entries
 
 

@@ -299,6 +299,8 @@ class Binding(models.Model):
     key_name = models.CharField(max_length=60)
     """The key that seals openings of what this app did with the voice."""
     bound_at = models.DateTimeField()
+    last_interaction_at = models.DateTimeField(null=True)
+    """When the person last had to do with the app, to the day; None: when it was tied (740 ILCS 14/15(a))."""
     closed_at = models.DateTimeField(null=True)
     evidence_until = models.DateTimeField(null=True)
     """When recordings and documents that prove consents given under it go too; set when the rest has gone."""
@@ -415,6 +417,11 @@ class Grant(models.Model):
                 fields=["delegation"],
                 condition=models.Q(state__in=["given", "renewed"], actor="guardian"),
                 name="consent_grant_guarded",
+            ),
+            models.Index(
+                fields=["ended_at"],
+                condition=models.Q(state__in=["withdrawn", "revoked", "invalidated"]),
+                name="consent_grant_taken_back",
             ),
         ]
 

@@ -15,6 +15,7 @@ from accounts.models import App
 from consent import lock, terms
 from consent.enter import enter_for_grant
 from consent.errors import ArtifactsUnnamed
+from consent.interact import interacted
 from consent.models import Grant, Session
 
 
@@ -51,6 +52,7 @@ def open_session(
             return decision
         if bool(combines) != (terms.Operation.COMBINE in wanted):
             raise ArtifactsUnnamed
+        interacted(grant.binding, now=now)
         session = Session(
             grant=grant,
             app=app,

@@ -13,6 +13,7 @@ from accounts.models import User
 from consent import act_for, lock
 from consent.capacity import Relationship
 from consent.errors import GrantEnded, GrantUnknown, NoticeChanged, PurposeForbidden
+from consent.interact import interacted
 from consent.machine import Event, MoveForbidden
 from consent.models import Delegation, Grant, Notice
 from consent.move import exhaust, move
@@ -47,6 +48,7 @@ def reaffirm(  # noqa: PLR0913
             raise NoticeChanged
         if now >= grant.valid_until or not set(grant.operations) <= set(notice.operations):
             raise GrantEnded
+        interacted(grant.binding, now=now)
         grant.screen = keep_screen(html=screen, now=now)
         grant.actor = by.relationship if by else Relationship.SELF
         grant.delegation = by

@@ -31,7 +31,7 @@ _PARTS: tuple[tuple[type[models.Model], tuple[str, ...], str], ...] = (
     ),
     (
         Purpose,
-        ("slug", "strength", "trades_voiceprints"),
+        ("slug", "strength", "use_class", "trades_voiceprints"),
         "JOIN consent_purpose ON consent_purpose.slug = consent_grant.purpose_id",
     ),
     (

@@ -15,6 +15,7 @@ from consent import lock
 from consent.enter import enter_for_tenant
 from consent.models import Session
 from consent.move import close, exhaust
+from hooks.notify import notify
 
 
 def suspend(*, app_id: uuid.UUID, reason: str, officer: str, now: datetime) -> App:
@@ -47,6 +48,7 @@ def _set(  # noqa: PLR0913
         if (app.suspended_at is None) != (at is None):
             app.suspended_at = at
             app.save(update_fields=["suspended_at"])
+            notify(app=app, event="app.suspended" if at else "app.resumed", data={"app": str(app.id)}, now=now)
             enter_for_tenant(
                 tenant=app.tenant, kind=kind, actor=f"officer:{officer}", payload={"app": str(app.id), **told}, now=now
             )

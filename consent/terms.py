@@ -89,6 +89,14 @@ SOURCE_UNPERMITTED = Refusal(
     "A source was made without permission and has to be destroyed.",
     "Make it anew with permission.",
 )
+SOURCE_RESTRICTED = Refusal(
+    "source_restricted",
+    "A source is restricted: it is kept and may not be used.",
+    "Wait until the restriction is lifted.",
+)
+RESTRICTED = Refusal(
+    "restricted", "This is restricted: it is kept and may not be used.", "Wait until the restriction is lifted."
+)
 EXHAUSTED = Refusal("uses_exhausted", "The consent was for one use, and it has been used.", _ASK_AGAIN)
 TERM_OVER = Refusal("term_over", "The consent's term is over.", _ASK_AGAIN)
 STALE = Refusal(

@@ -365,7 +365,7 @@ def test_a_document_lies_sealed_under_a_key_of_its_own(asking):
     delegation = asking()
     assert is_kept(delegation)
     assert store().has(f"document:{delegation.id}")
-    with vault.blobs._storage().open(vault.blobs._path(delegation.id)) as file:
+    with vault.blobs._storage(Kind.DOCUMENT).open(vault.blobs._path(delegation.id)) as file:
         assert b"certificate" not in file.read()
 
 
