@@ -5,8 +5,8 @@ sign another history, and take up keys that are dead. `manage.py recover` brings
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from weakref import WeakKeyDictionary
+from contextlib import contextmanager, suppress
+from weakref import WeakKeyDictionary, WeakSet
 
 from django.db import connection
 
@@ -18,6 +18,13 @@ from ledger.queries import logs
 from ledger.tiles import TileReader
 
 _looked_at: WeakKeyDictionary[object, set[str]] = WeakKeyDictionary()
+_WHICH_DATABASE = """
+SELECT pg_postmaster_start_time(), (SELECT oid FROM pg_database WHERE datname = current_database()),
+    'ledger_log'::regclass::oid, pg_relation_filenode('ledger_log')
+"""
+"""Another answer where another copy of the files was started, another database has the name, or the table was made or filled anew."""
+_met: set[object] = set()
+_of_the_met: WeakSet[object] = WeakSet()
 _lifted = False
 
 
@@ -81,6 +88,32 @@ def refuse_if_restored(origin: str) -> None:
     if origin not in seen:
         refuse_if_behind(Log.objects.get(origin=origin))
         seen.add(origin)
+
+
+def refuse_if_database_is_restored() -> None:
+    """Refuse whatever reads or destroys, while any log is behind; looks once for each database that this process has met.
+
+    A log whose published files are incomplete is not behind by that alone, and keeps nobody from the others: its own writes are refused.
+
+    Raises:
+        Behind: See `refuse_if_any_is_behind`.
+    """
+    _refuse_unfinished()
+    connection.ensure_connection()
+    if connection.connection in _of_the_met:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_WHICH_DATABASE)
+        met = cursor.fetchone()
+    if met not in _met:
+        known = logs()
+        if missing := origins() - {log.origin for log in known}:
+            raise Behind(min(missing))
+        for log in known:
+            with suppress(LogIncomplete):
+                refuse_if_behind(log)
+        _met.add(met)
+    _of_the_met.add(connection.connection)
 
 
 def _refuse_unfinished() -> None:

@@ -85,7 +85,7 @@ class Person:
         subject = Subject.objects.get(user=self.user)
         names = {subject.key_name, subject.custody_name, subject.evidence_name}
         names |= set(Binding.objects.filter(subject=subject).values_list("key_name", flat=True))
-        names |= {f"artifact:{each.id}" for each in Artifact.objects.filter(subject=subject, custody="vault")}
+        names |= {f"{each.stored_as}:{each.id}" for each in Artifact.objects.filter(subject=subject, custody="vault")}
         wrapped = wrapped_keys()
         self.keys = {name: (store().get(name), wrapped[name]) for name in names if name in wrapped}
         self.openings = {
