@@ -14,8 +14,8 @@ from django.utils.duration import duration_iso_string
 from accounts.models import User
 from consent.models import Delegation, Grant, Notice, Purpose
 from consent.queries import grants_of, records_of
-from retention.models import Artifact, Custody, Policy
-from retention.queries import artifacts_of, erasures_of, holders_of
+from retention.models import Artifact, Custody, Kind, Policy
+from retention.queries import artifacts_of, erasures_of, holders_of, recipients_known
 
 BATCH = 200
 Section = Iterator[dict[str, Any]]
@@ -43,6 +43,7 @@ def sections(user: User, *, files: Mapping[uuid.UUID, str]) -> dict[str, Section
         "purposes": _purposes(user),
         "artifacts": _artifacts(user, files),
         "holders": _holders(user),
+        "recipients": _recipients(user),
         "periods": _periods(user),
         "erasures": _erasures(user),
         "delegations": _delegations(user, files),
@@ -125,6 +126,7 @@ def _artifacts(user: User, files: Mapping[uuid.UUID, str]) -> Section:
         yield {
             "id": artifact.id,
             "kind": artifact.kind,
+            "source": "collected_by_app" if artifact.kind == Kind.UPLOAD else "made_by_app",
             "custody": artifact.custody,
             "state": artifact.state,
             "standing": artifact.standing,
@@ -153,8 +155,23 @@ def _holders(user: User) -> Section:
         yield {"app": app, "name": name, "controller": controller, "custody": custody}
 
 
+def _recipients(user: User) -> Section:
+    """To whom else something was passed on, on what basis, and what became of it there."""
+    for row in recipients_known(user=user).iterator(chunk_size=BATCH):
+        yield {
+            "artifact": row.artifact_id,
+            "recipient": row.processor.name,
+            "app": row.processor.app_id,
+            "basis": row.basis,
+            "reference": row.reference,
+            "disclosed_at": row.disclosed_at,
+            "state": row.state,
+            "deleted_at": row.deleted_at,
+        }
+
+
 def _periods(user: User) -> Section:
-    """How long things may be kept: the rules that can apply; the shortest holds, and no life outlasts its consent."""
+    """How long things may be kept: the rules that can apply; the shortest holds, and no life outlasts its consent. None: whatever it is."""
     mine = Grant.objects.filter(subject__user=user)
     rules = Policy.objects.filter(Q(app=None) | Q(app__in=mine.values("app")))
     rules = rules.filter(Q(purpose=None) | Q(purpose__in=mine.values("purpose")))
@@ -164,7 +181,11 @@ def _periods(user: User) -> Section:
             "custody": rule.custody,
             "purpose": rule.purpose_id,
             "app": rule.app_id,
+            "shows": rule.medium or None,
+            "lives_in": rule.residence or None,
+            "counted_from": rule.since,
             "at_most": rule.ttl,
+            "source": rule.source or None,
         }
 
 
@@ -174,9 +195,16 @@ def _erasures(user: User) -> Section:
             "id": erasure.id,
             "app": erasure.app_id,
             "asked_by": erasure.asked_by.partition(":")[0],
+            "scope": erasure.scope,
             "state": erasure.state,
             "requested_at": erasure.requested_at,
             "due_at": erasure.due_at,
+            "extended_at": erasure.extended_at,
+            "extension_reason": erasure.extension_reason,
+            "kept": [
+                {"what": row.what, "artifact": row.artifact_id, "ground": row.get_ground_display(), "until": row.until}
+                for row in erasure.kept.order_by("what", "artifact_id")
+            ],
             "completed_at": erasure.completed_at,
             "certified_at": erasure.certified_at,
             "told": [
@@ -216,14 +244,15 @@ def _delegations(user: User, files: Mapping[uuid.UUID, str]) -> Section:
         }
 
 
-def papers_of(user: User) -> list[uuid.UUID]:
-    """Return the delegations whose documents are for the person to have: handed in by them, or by which somebody may, or might, act for them.
+def papers_of(user: User) -> list[tuple[uuid.UUID, bool]]:
+    """Return the delegations whose documents are of the person: handed in by them, or by which somebody may, or might, act for them.
 
-    What was not approved shows nothing of the person; and what an erasure left is kept for a case at law alone.
+    Of each also whether it is restricted: what an erasure left is kept for a case at law alone. What was not approved shows nothing of
+    the person.
     """
     theirs = Q(delegate=user) | Q(principal=user, decided_at__isnull=False)
-    kept = Delegation.objects.filter(theirs, evidence_until=None).exclude(document_type="")
-    return list(kept.order_by("id").values_list("id", flat=True))
+    kept = Delegation.objects.filter(theirs).exclude(document_type="").order_by("id")
+    return [(delegation, until is not None) for delegation, until in kept.values_list("id", "evidence_until")]
 
 
 def _records(user: User) -> Section:

@@ -88,7 +88,7 @@ def acknowledge(  # noqa: PLR0913
 
 
 def _is_signed(app: App, artifact_id: uuid.UUID, said: str, signature: Signature | None, now: datetime) -> bool:
-    secrets = secrets_of(app=app, event="artifact.erase_requested")
+    secrets = secrets_of(app=app, event="artifact.erase_requested", now=now)
     if not secrets:
         return False
     if signature is None or abs(now - signature.signed_at) > SIGNED_WITHIN:

@@ -3,8 +3,10 @@
 import json
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, cast
 
+from django.db.models import Q
 from django.http import HttpResponse, QueryDict
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -29,11 +31,14 @@ from ledger.wait import PROOF, proven
 from retention import discard, request_erasure
 from retention.acknowledge import CLOCKS_DIFFER, Signature, acknowledge
 from retention.certify import certificate_of
+from retention.erasure_clock import Law
 from retention.errors import ArtifactUnknown, BytesNotTaken, ErasureUnknown
 from retention.free_text import found_in
+from retention.grounds import Ground
+from retention.levels import LEVELS
 from retention.marks import AudibleLabel, Mark, Marking, mark_of
 from retention.models import Artifact, Custody, Erasure, Kind, Medium
-from retention.queries import holders_of
+from retention.queries import holders_of, recipients_of
 from retention.read import read
 from retention.record import made, upload
 from retention.record_batch import Facts, Made, Recorded
@@ -53,6 +58,8 @@ class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
     session = serializers.UUIDField(source="session_id")
     derived_from = serializers.PrimaryKeyRelatedField[Artifact](source="parents", many=True, read_only=True)
     media = serializers.ListField(child=serializers.ChoiceField(Medium.values))
+    restriction = serializers.ChoiceField(Artifact.Restriction.values, allow_null=True)
+    level = serializers.ChoiceField(list(LEVELS), help_text="Its class in JR/T 0171-2020.")
     marking = serializers.ChoiceField([m.value for m in Marking], allow_null=True)
     audible_label = serializers.ChoiceField([label.value for label in AudibleLabel], allow_null=True)
 
@@ -70,6 +77,10 @@ class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
             "derived_from",
             "recorded_at",
             "expires_at",
+            "processed_at",
+            "purpose_met_at",
+            "restriction",
+            "level",
             "erase_requested_at",
             "key_destroyed_at",
             "erased_at",
@@ -145,10 +156,25 @@ class AigcSerializer(StrictSerializer):
     Label = serializers.CharField(max_length=8)
     ContentProducer = serializers.CharField(max_length=200)
     ProduceID = serializers.CharField(max_length=200)
-    ReservedCode1 = serializers.CharField(max_length=512, required=False)
-    ContentPropagator = serializers.CharField(max_length=200, required=False)
-    PropagateID = serializers.CharField(max_length=200, required=False)
-    ReservedCode2 = serializers.CharField(max_length=512, required=False)
+    ReservedCode1 = serializers.CharField(max_length=512, required=False, allow_blank=True)
+    ContentPropagator = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    PropagateID = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    ReservedCode2 = serializers.CharField(max_length=512, required=False, allow_blank=True)
+
+
+class WaiverSerializer(StrictSerializer):
+    """Who asked for a clip without its audible label, and what they agreed to."""
+
+    request = FreeText(max_length=80)
+    agreement = FreeText(max_length=80)
+    recipient = Text(max_length=200, trim_whitespace=False)
+    delivered_at = serializers.DateTimeField(required=False)
+
+    def validate_delivered_at(self, at: datetime) -> datetime:
+        """It lies behind."""
+        if at > timezone.now() + CLOCKS_DIFFER:
+            raise serializers.ValidationError("This lies in the future.")
+        return at
 
 
 class MarkSerializer(StrictSerializer):
@@ -159,6 +185,7 @@ class MarkSerializer(StrictSerializer):
     watermark_id = serializers.RegexField(r"^[A-Za-z0-9._:-]{1,64}$", required=False)
     metadata = AigcSerializer(required=False)
     audible_label = serializers.ChoiceField([label.value for label in AudibleLabel], required=False)
+    without_label = WaiverSerializer(required=False)
 
 
 class DerivedSerializer(StrictSerializer):
@@ -234,24 +261,54 @@ class HolderSerializer(serializers.Serializer[Any]):
     overdue = serializers.BooleanField()
 
 
+class RecipientSerializer(serializers.Serializer[Any]):
+    """What became of what the app had passed on."""
+
+    processor = serializers.UUIDField()
+    name = serializers.CharField()
+    total = serializers.IntegerField()
+    answered = serializers.IntegerField()
+    gone = serializers.IntegerField()
+
+
+class KeptSerializer(serializers.Serializer[Any]):
+    """What is not erased, and why."""
+
+    what = serializers.CharField(help_text="`artifact`, or what is kept with it.")
+    artifact = serializers.UUIDField(allow_null=True)
+    ground = serializers.CharField(help_text="The exception, as the law counts it.")
+
+
 class ErasureSerializer(serializers.ModelSerializer[Erasure]):
     """Where an erasure stands."""
 
     holders = serializers.SerializerMethodField()
+    recipients = serializers.SerializerMethodField()
+    kept = serializers.SerializerMethodField()
+    scope = serializers.ChoiceField(Erasure.Scope.values)
+    law = serializers.ChoiceField([each.value for each in Law])
 
     class Meta:
         model = Erasure
         fields = [
             "id",
             "state",
+            "scope",
+            "law",
+            "refusal",
             "requested_at",
+            "decided_at",
             "due_at",
+            "extended_at",
+            "extension_reason",
             "acks_due_at",
             "completed_at",
             "keys_destroyed_at",
             "certified_at",
             "certificate_until",
             "holders",
+            "recipients",
+            "kept",
         ]
 
     @extend_schema_field(HolderSerializer(many=True))
@@ -259,6 +316,20 @@ class ErasureSerializer(serializers.ModelSerializer[Erasure]):
         """Show the app what is its own of it."""
         own = [holder for holder in holders_of(erasure) if holder.app.id == self.context["app"].id]
         return HolderSerializer(own, many=True).data
+
+    @extend_schema_field(RecipientSerializer(many=True))
+    def get_recipients(self, erasure: Erasure) -> Any:
+        """Show the app to whom it passed something on, and who has answered."""
+        own = [each for each in recipients_of(erasure) if each.app == self.context["app"].id]
+        return RecipientSerializer(own, many=True).data
+
+    @extend_schema_field(KeptSerializer(many=True))
+    def get_kept(self, erasure: Erasure) -> Any:
+        """Show what is kept of what is the app's own, and what proves the consent."""
+        mine = Q(artifact=None) | Q(artifact__app=self.context["app"])
+        rows = erasure.kept.filter(mine).order_by("what", "artifact_id")
+        said = [{"what": row.what, "artifact": row.artifact_id, "ground": Ground(row.ground).cited} for row in rows]
+        return KeptSerializer(said, many=True).data
 
 
 class Uploads(APIView):
@@ -334,7 +405,7 @@ class Embeddings(Derived):
     @once
     def post(self, request: Request) -> Response:
         """Record a voiceprint. It is a fact and never dropped: `standing` says whether it was permitted."""
-        words = EmbeddingSerializer.words_of(_said(request), app=app_of(request))
+        words = EmbeddingSerializer.words_of(fields_of(request), app=app_of(request))
         return self.record(request, Kind.EMBEDDING, words, Facts(dimensions=words["dimensions"], model=words["model"]))
 
 
@@ -351,7 +422,7 @@ class Syntheses(Derived):
     @once
     def post(self, request: Request) -> Response:
         """Record speech made in a voice, with evidence that it is marked as AI-made."""
-        words = SynthesisSerializer.words_of(_said(request), app=app_of(request))
+        words = SynthesisSerializer.words_of(fields_of(request), app=app_of(request))
         mark: Mark = mark_of(words.get("mark"))
         facts = Facts(words.get("duration_ms"), words.get("sample_rate"), None, words["model"], mark)
         return self.record(request, Kind.SYNTHESIS, words, facts)
@@ -467,12 +538,8 @@ class ErasureCertificate(APIView):
     @extend_schema(operation_id="get_certificate", responses={(200, "application/json"): OpenApiTypes.OBJECT})
     def get(self, request: Request, erasure_id: uuid.UUID) -> HttpResponse:
         """Return the signed certificate, for a week."""
-        erasure = Erasure.objects.filter(id=erasure_id, app=app_of(request)).first()
-        if erasure is None:
-            raise ErasureUnknown
-        signed = certificate_of(erasure)
         return HttpResponse(
-            signed,
+            certificate_for(app=app_of(request), erasure_id=erasure_id),
             content_type="application/json",
             headers={
                 "Cache-Control": "no-store",
@@ -481,7 +548,20 @@ class ErasureCertificate(APIView):
         )
 
 
-def _said(request: Request) -> Any:
+def certificate_for(*, app: App, erasure_id: uuid.UUID) -> bytes:
+    """Return the signed certificate of an erasure that is about this app alone.
+
+    Raises:
+        ErasureUnknown: There is none, or it is about more than this app.
+        CertificateGone: It is not signed yet, or our copy has gone.
+    """
+    erasure = Erasure.objects.filter(id=erasure_id, app=app).first()
+    if erasure is None:
+        raise ErasureUnknown
+    return certificate_of(erasure)
+
+
+def fields_of(request: Request) -> Any:
     """Return the body's fields; in a form those that are objects or lists are JSON (OpenAPI, "Encoding Object"), lists also repeated."""
     if not isinstance(request.data, QueryDict):
         return request.data
@@ -525,7 +605,15 @@ def _recorded(recorded: Recorded) -> dict[str, Any]:
 
 def _shown(artifact: Artifact, sources: Iterable[uuid.UUID]) -> dict[str, Any]:
     """Return an artifact as `ArtifactSerializer` says; field by field that takes longer than to write it."""
-    times = ("recorded_at", "expires_at", "erase_requested_at", "key_destroyed_at", "erased_at")
+    times = (
+        "recorded_at",
+        "expires_at",
+        "processed_at",
+        "purpose_met_at",
+        "erase_requested_at",
+        "key_destroyed_at",
+        "erased_at",
+    )
     return {
         "id": str(artifact.id),
         "kind": str(artifact.kind),
@@ -537,6 +625,8 @@ def _shown(artifact: Artifact, sources: Iterable[uuid.UUID]) -> dict[str, Any]:
         "session": str(artifact.session_id),
         "derived_from": [str(source) for source in sources],
         **{name: at.strftime(_TIME) if (at := getattr(artifact, name)) else None for name in times},
+        "restriction": artifact.restriction or None,
+        "level": artifact.level,
         "duration_ms": artifact.duration_ms,
         "sample_rate": artifact.sample_rate,
         "dimensions": artifact.dimensions,

@@ -16,7 +16,8 @@ from accounts.models import App
 from accounts.strict import StrictSerializer
 from consent.errors import ConsentError
 from ledger.once import once
-from retention.api import EmbeddingSerializer, SynthesisSerializer
+from retention.api import DerivedSerializer, EmbeddingSerializer, SynthesisSerializer
+from retention.api_made import FeaturesSerializer, TranscriptSerializer
 from retention.errors import RetentionError
 from retention.marks import mark_of
 from retention.models import Artifact, Custody, Kind
@@ -42,9 +43,34 @@ class SynthesisRecordSerializer(SynthesisSerializer):
     content = None  # type: ignore[assignment]  # takes the field away
 
 
-_SERIALIZERS: dict[object, type[EmbeddingRecordSerializer | SynthesisRecordSerializer]] = {
+class ModelRecordSerializer(DerivedSerializer):
+    """A voice model."""
+
+    kind = serializers.ChoiceField([Kind.MODEL.value])
+    custody = serializers.ChoiceField(_NOT_HERE, required=False, default=Custody.NONE.value)
+    content = None  # type: ignore[assignment]  # takes the field away
+
+
+class FeaturesRecordSerializer(FeaturesSerializer):
+    """Acoustic features."""
+
+    kind = serializers.ChoiceField([Kind.FEATURES.value])
+    content = None  # takes the field away, as its parent does
+
+
+class TranscriptRecordSerializer(TranscriptSerializer):
+    """A transcript."""
+
+    kind = serializers.ChoiceField([Kind.TRANSCRIPT.value])
+    content = None  # takes the field away, as its parent does
+
+
+_SERIALIZERS: dict[object, type[DerivedSerializer]] = {
     Kind.EMBEDDING.value: EmbeddingRecordSerializer,
     Kind.SYNTHESIS.value: SynthesisRecordSerializer,
+    Kind.MODEL.value: ModelRecordSerializer,
+    Kind.FEATURES.value: FeaturesRecordSerializer,
+    Kind.TRANSCRIPT.value: TranscriptRecordSerializer,
 }
 
 
@@ -119,8 +145,8 @@ class Records(APIView):
 
     required_scopes = ["record"]
     throttle_scope = "batch"
-    most_containers = 5 * MOST_RECORDS + 2
-    """A record is an object that holds at most four: two lists, the mark and its metadata."""
+    most_containers = 7 * MOST_RECORDS + 2
+    """A record is an object that holds at most six: three lists, the mark, its metadata, and who asked for no label."""
 
     @extend_schema(
         operation_id="record_batch",
@@ -180,6 +206,7 @@ def _read(record: Any, app: App) -> Draft | Exception:
                 sample_rate=words.get("sample_rate"),
                 dimensions=words.get("dimensions"),
                 model=words["model"],
+                feature=words.get("feature", ""),
                 mark=mark_of(words.get("mark")) if synthesis else None,
             ),
             derived_from=words.get("derived_from", []),

@@ -19,7 +19,7 @@ from ledger.models import Opening
 from ledger.queries import logs
 from ledger.recover import LOST
 from retention import evidence
-from retention.certify import EVIDENCE_KEPT
+from retention.certify import EVIDENCE_KEPT, cut
 from retention.models import Artifact, Custody
 
 BATCH = 500
@@ -40,8 +40,7 @@ def bury(*, now: datetime) -> Buried:
     Raises:
         KeyStoreBroken: The key store lacks what is never destroyed, so it is not the service's own: what it lacks proves nothing.
     """
-    if not all(store().has(f"log:{log.origin}") for log in logs()):
-        raise KeyStoreBroken("it lacks the keys of the logs: bring the service's own key store back first")
+    refuse_a_strange_key_store()
     dead_ties = [tie for tie in Binding.objects.exclude(reference=None).order_by("id") if not store().has(tie.key_name)]
     for tie in dead_ties:
         _forget(tie, now=now)
@@ -51,9 +50,19 @@ def bury(*, now: datetime) -> Buried:
     return Buried(_artifacts(), len(dead_ties), openings)
 
 
+def refuse_a_strange_key_store() -> None:
+    """Let nobody go on who would destroy what the key store knows no key of, while it lacks keys that are never destroyed.
+
+    Raises:
+        KeyStoreBroken: It lacks one.
+    """
+    if not all(store().has(f"log:{log.origin}") for log in logs()):
+        raise KeyStoreBroken("it lacks the keys of the logs: bring the service's own key store back first")
+
+
 def _artifacts() -> int:
     found = 0
-    living = Artifact.objects.filter(custody=Custody.VAULT, state=Artifact.State.ACTIVE)
+    living = Artifact.objects.filter(custody=Custody.VAULT, state__in=Artifact.LIVING)
     ids = list(living.order_by("id").values_list("id", flat=True))
     for start in range(0, len(ids), BATCH):
         batch = set(ids[start : start + BATCH])
@@ -74,4 +83,4 @@ def _forget(tie: Binding, *, now: datetime) -> None:
         store().destroy([subject.key_name, subject.custody_name])
     evidence.keep(bindings=[tie], user=subject.user, until=now + EVIDENCE_KEPT)
     stranger = forget(subject=subject, bindings=[tie], evidence_until=now + EVIDENCE_KEPT if last else None, now=now)
-    Artifact.objects.filter(grant__binding=tie).update(subject=stranger)
+    cut(bindings=[tie], stranger=stranger)

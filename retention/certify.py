@@ -5,13 +5,13 @@ The functions are steps of `retention.pursue`, which says what a crash between t
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
-from consent.enter import enter
 from consent.models import Binding, Subject
 from consent.release import forget, is_last
 from keyring.errors import KeyGone
@@ -23,39 +23,48 @@ from ledger.note import Verifier
 from ledger.show import show
 from ledger.signing import certifier_of
 from retention import certificate, evidence
+from retention.decide_erasure import enter_about, kept_of, ties_kept
 from retention.erasure_machine import State
 from retention.errors import CertificateBroken, CertificateGone
-from retention.models import Artifact, Custody, Erasure
+from retention.models import Artifact, Custody, Disclosure, Erasure, Kept
+from retention.queries import disclosures_of
 
 EVIDENCE_KEPT = timedelta(days=183)
 """The longest that proof of consent and the log of labels must be kept: six months."""
 BACKUPS_LIVE = timedelta(days=7)
 """After this a destroyed key is in no backup of the key store either."""
 COPY_KEPT = timedelta(days=7)
-_ABOUT_ARTIFACTS = ("artifact.", "use.late", "use.unpermitted")
+_ABOUT = certificate.ABOUT_THINGS | certificate.ABOUT_RECIPIENTS
+_OF_RECIPIENTS = certificate.ABOUT_RECIPIENTS
 
 
 def complete(*, erasure: Erasure, artifacts: Sequence[Artifact], now: datetime) -> None:
     """Enter that the erasure is done, and seal what the certificate will need; in the transaction that moves the state, under its lock.
 
     `artifacts` are those that were found gone, locked, so that no acknowledgement comes between. The key comes before the row that it
-    seals.
+    seals. Where the keys of its records are dead already (a restored database, whose own memory of the erasure was lost), nothing is sealed.
     """
-    ref = enter(
-        subject=erasure.subject,
-        kind="erasure.completed",
-        actor="service",
-        payload={
-            "erasure": str(erasure.id),
-            "scope": _scope(erasure),
-            "artifacts": sorted(str(artifact.id) for artifact in artifacts),
-        },
-        now=now,
-    )
-    openings = _openings(erasure, {str(artifact.id) for artifact in artifacts}, completed=ref)
+    ids = {artifact.id for artifact in artifacts}
+    passed_on = list(disclosures_of(erasure).filter(artifact__in=ids).order_by("id"))
+    said = {
+        "erasure": str(erasure.id),
+        "scope": erasure.scope,
+        "artifacts": sorted(str(each) for each in ids),
+        "recipients": sorted(str(row.id) for row in passed_on),
+        "kept": kept_of(erasure),
+    }
+    ref = enter_about(erasure, kind="erasure.completed", payload=said, now=now)
+    try:
+        openings = _openings(erasure, {str(each) for each in ids}, completed=ref)
+    except KeyGone:
+        # Nobody can open any more what it would show: it ends here, without one.
+        erasure.certificate_until = now + COPY_KEPT
+        return
     entries: dict[str, list[str]] = {}
-    for opening_ref, (_, payload) in openings.items():
-        entries.setdefault(json.loads(payload).get("artifact", ""), []).append(opening_ref)
+    for opening_ref, (_, payload, kind) in openings.items():
+        said = json.loads(payload)
+        about = said.get("disclosure" if kind in _OF_RECIPIENTS else "artifact", "")
+        entries.setdefault(about, []).append(opening_ref)
     draft = {
         "artifacts": [
             {
@@ -69,33 +78,51 @@ def complete(*, erasure: Erasure, artifacts: Sequence[Artifact], now: datetime) 
             }
             for artifact in artifacts
         ],
-        "openings": openings,
+        "recipients": [
+            {
+                "disclosure": str(row.id),
+                "artifact": str(row.artifact_id),
+                "processor": str(row.processor_id),
+                "name": row.processor.name,
+                "basis": row.basis,
+                "outcome": _OUTCOMES.get(row.state, certificate.UNCONFIRMED),
+                "answered_at": _time(row.answered_at),
+                "entries": sorted(entries.get(str(row.id), [])),
+            }
+            for row in passed_on
+        ],
+        "kept": kept_of(erasure),
+        "openings": {opening_ref: (salt, payload) for opening_ref, (salt, payload, _) in openings.items()},
     }
     key = store().make(erasure.key_name, now=now)
     erasure.sealed = seal(key, json.dumps(draft).encode(), context=erasure.id.bytes)
 
 
-def _openings(erasure: Erasure, artifacts: set[str], *, completed: uuid.UUID) -> dict[str, tuple[str, str]]:
-    """Return salt (hex) and text of the payload of each entry that the certificate shows, by ref."""
+_OUTCOMES: dict[str, str] = {
+    Disclosure.State.DONE: "deleted",
+    Disclosure.State.NOT_FOUND: "not_found",
+    Disclosure.State.REFUSED: "refused",
+}
+
+
+def _openings(erasure: Erasure, artifacts: set[str], *, completed: uuid.UUID) -> dict[str, tuple[str, str, str]]:
+    """Return salt (hex) and text of the payload of each entry that the certificate shows, and its kind, by ref."""
     keys = [*erasure.bindings.values_list("key_name", flat=True)]
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, tuple[str, str, str]] = {}
     for holder in {*keys, erasure.subject.evidence_name}:
         key = store().get(holder)
-        for opening in Opening.objects.filter(holder=holder).iterator():
-            if not opening.kind.startswith((*_ABOUT_ARTIFACTS, "erasure.")):
-                continue
+        shown = certificate.ABOUT_ERASURE if holder == erasure.subject.evidence_name else _ABOUT
+        for opening in Opening.objects.filter(holder=holder, kind__in=shown).iterator():
             salt, payload = json.loads(unseal(key, bytes(opening.sealed), context=opening.ref.bytes))["payload"]
             said: dict[str, Any] = json.loads(payload)
-            ours = said.get("artifact") in artifacts and opening.kind != "artifact.discarded"
-            if ours or (said.get("erasure") == str(erasure.id) and opening.kind != "erasure.escalated"):
-                found[str(opening.ref)] = (salt, payload)
+            ours = (
+                said.get("artifact") in artifacts if opening.kind in _ABOUT else said.get("erasure") == str(erasure.id)
+            )
+            if ours:
+                found[str(opening.ref)] = (salt, payload, opening.kind)
     if str(completed) not in found:
         raise RuntimeError("the entry of a moment ago has no opening")
     return found
-
-
-def _scope(erasure: Erasure) -> str:
-    return "app" if erasure.app_id else "everything"
 
 
 def _how(artifact: Artifact) -> str:
@@ -111,7 +138,7 @@ def _gone_at(artifact: Artifact) -> datetime | None:
 def shred(*, erasure_id: uuid.UUID, clock: Callable[[], datetime]) -> None:
     """Destroy the keys of all that was entered, synced; then delete the openings, the kept answers, and the ties to the person."""
     erasure = Erasure.objects.get(id=erasure_id, state=State.COMPLETED)
-    bindings = list(erasure.bindings.all())
+    bindings = list(erasure.bindings.exclude(id__in=ties_kept(erasure)))
     own = {binding.key_name for binding in bindings}
     others = Binding.objects.filter(key_name__in=own).exclude(id__in=[binding.id for binding in bindings])
     names = own - set(others.exclude(reference=None).values_list("key_name", flat=True))
@@ -130,8 +157,28 @@ def shred(*, erasure_id: uuid.UUID, clock: Callable[[], datetime]) -> None:
         stranger = forget(
             subject=subject, bindings=bindings, evidence_until=now + EVIDENCE_KEPT if last else None, now=now
         )
-        Artifact.objects.filter(grant__binding__in=bindings).update(subject=stranger)
+        cut(bindings=bindings, stranger=stranger)
         Erasure.objects.filter(id=erasure_id).update(subject=stranger)
+
+
+def cut(*, bindings: Collection[Binding], stranger: Subject) -> None:
+    """Make the rows under forgotten ties a stranger's, so that no erasure, of whatever age, leads from them to the person.
+
+    What was refused or taken back the person goes on reading, without the things that it was about, while this log knows them.
+    """
+    ids = [binding.id for binding in bindings]
+    Artifact.objects.filter(grant__binding__in=ids).update(subject=stranger)
+    about = Erasure.objects.filter(bindings__in=ids)
+    over = list(about.filter(state__in=[State.REFUSED, State.CANCELLED]).values_list("id", flat=True).distinct())
+    Erasure.objects.filter(id__in=over, subject=stranger).update(user=None, reference=None)  # nothing else is left
+    Erasure.bindings.through.objects.filter(erasure__in=over, binding__in=ids).delete()
+    Erasure.grants.through.objects.filter(erasure__in=over, grant__binding__in=ids).delete()
+    Kept.objects.filter(erasure__in=over, artifact__grant__binding__in=ids).delete()
+    others = list(about.filter(scope=Erasure.Scope.CONSENT).values_list("id", flat=True).distinct())
+    Erasure.objects.filter(id__in=others).update(subject=stranger)
+
+
+_SHREDDED = Q(keys_destroyed_at__isnull=False) | Q(scope=Erasure.Scope.CONSENT)
 
 
 def sign_off(*, erasure_id: uuid.UUID, now: datetime) -> bool:
@@ -140,7 +187,7 @@ def sign_off(*, erasure_id: uuid.UUID, now: datetime) -> bool:
         erasure = (
             Erasure.objects.select_related("subject__tenant")
             .select_for_update(of=("self",), skip_locked=True)
-            .filter(id=erasure_id, state=State.COMPLETED, keys_destroyed_at__isnull=False)
+            .filter(_SHREDDED, id=erasure_id, state=State.COMPLETED)
             .first()
         )
         if erasure is None:
@@ -174,27 +221,26 @@ def _body(erasure: Erasure, draft: dict[str, Any], *, now: datetime) -> dict[str
     entries, signed = show(origin=origin, openings=openings)
     if len(entries) != len(openings):
         return None
-    destroyed = erasure.keys_destroyed_at or now
+    stays = erasure.scope == Erasure.Scope.CONSENT
+    destroyed = None if stays else erasure.keys_destroyed_at or now
     evidence_until = erasure.subject.evidence_until
+    until = {"consent_proof": evidence_until, "spoken_consent": evidence_until, "delegate_document": evidence_until}
     return {
         "type": certificate.TYPE,
         "issuer": certificate.issuer_of(origin),
         "log": origin,
         "erasure": str(erasure.id),
-        "scope": _scope(erasure),
+        "scope": erasure.scope,
         "requested_at": _time(erasure.requested_at),
+        "due_at": _time(erasure.due_at),
+        "extended": erasure.extended_at is not None,
         "completed_at": _time(erasure.completed_at),
         "keys_destroyed_at": _time(destroyed),
-        "unrecoverable_from_backups_by": _time(destroyed + BACKUPS_LIVE),
+        "unrecoverable_from_backups_by": _time(destroyed + BACKUPS_LIVE) if destroyed else None,
         "issued_at": _time(now),
         "artifacts": draft["artifacts"],
-        "kept": [
-            {
-                "what": "proof of consent and of this erasure",
-                "ground": "GDPR 7(1), 17(3)(b) and (e)",
-                "until": _time(evidence_until),
-            }
-        ],
+        "recipients": draft["recipients"],
+        "kept": [{**each, "until": _time(until.get(each["what"]))} for each in draft["kept"]],
         "entries": entries,
         "checkpoint": signed,
     }
@@ -216,9 +262,14 @@ def certificate_of(erasure: Erasure) -> bytes:
 
 def drop_old(*, now: datetime) -> None:
     """Destroy our copies of certificates that are a week old, and with them who it was."""
-    for erasure in Erasure.objects.filter(certificate_until__lte=now, sealed__isnull=False):
+    old = Erasure.objects.filter(certificate_until__lte=now, sealed__isnull=False)
+    for erasure in old.only("id"):
         store().destroy([erasure.key_name])
         Erasure.objects.filter(id=erasure.id).update(sealed=None, user=None, reference=None)
+    without = Erasure.objects.filter(state=State.COMPLETED, sealed=None, certificate_until__lte=now)
+    without.exclude(user=None, reference=None).update(user=None, reference=None)
+    over = Erasure.objects.filter(state__in=[State.REFUSED, State.CANCELLED], closed_at__lte=now - EVIDENCE_KEPT)
+    over.exclude(user=None, reference=None).update(user=None, reference=None)
 
 
 def drop_evidence(*, now: datetime) -> None:

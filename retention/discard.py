@@ -14,8 +14,10 @@ from consent import act_for
 from consent.enter import enter_for_grant
 from consent.models import Delegation
 from hooks.wake import wake
+from retention.erase import make_due
 from retention.errors import ArtifactUnknown
 from retention.models import Artifact
+from retention.queries import taken_along
 
 
 def by_subject(*, user: User, artifact_id: uuid.UUID, now: datetime, by: Delegation | None = None) -> Artifact:
@@ -45,11 +47,11 @@ def _discard(artifact: Artifact | None, *, actor: str, now: datetime) -> Artifac
     if artifact is None:
         raise ArtifactUnknown
     with transaction.atomic():
-        ids = [artifact.id, *_made_from(artifact)]
-        living = Artifact.objects.filter(id__in=ids, state=Artifact.State.ACTIVE, expires_at__gt=now)
+        ids = taken_along([artifact.id])
+        living = Artifact.objects.filter(id__in=ids, state__in=Artifact.LIVING, expires_at__gt=now)
         going = list(living.select_for_update(of=("self",)).order_by("id").values_list("id", flat=True))
         if going:
-            Artifact.objects.filter(id__in=going).update(expires_at=now)
+            make_due(going, now=now)
             row = Artifact.objects.select_related("grant__binding", "grant__subject__tenant").get(id=artifact.id)
             enter_for_grant(
                 grant=row.grant,
@@ -60,14 +62,3 @@ def _discard(artifact: Artifact | None, *, actor: str, now: datetime) -> Artifac
             )
             wake("retention.sweep")
     return Artifact.objects.get(id=artifact.id)
-
-
-def _made_from(artifact: Artifact) -> list[uuid.UUID]:
-    """Return all that was derived from it under the same grant; what another grant carries stands on its own."""
-    found: list[uuid.UUID] = []
-    edge = [artifact.id]
-    while edge:
-        children = Artifact.objects.filter(parents__in=edge, grant=artifact.grant_id).exclude(id__in=found)
-        edge = list(children.values_list("id", flat=True).distinct())
-        found += edge
-    return found

@@ -1,6 +1,7 @@
 """What can go wrong with artifacts."""
 
 import uuid
+from datetime import datetime
 
 
 class RetentionError(Exception):
@@ -77,6 +78,34 @@ class ErasureUnknown(RetentionError):
     """There is no such erasure."""
 
 
+class OwnErasure(RetentionError):
+    """It is the officer's own erasure: another officer has to say that it is known who asked."""
+
+
+class ErasureBegun(RetentionError):
+    """The erasure has been decided and has begun: it cannot be taken back any more."""
+
+
+class ExtensionRefused(RetentionError):
+    """The time of this erasure cannot be extended: it takes a reason, once, before the thirtieth day, where the law knows it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class ProcessorUnknown(RetentionError):
+    """The app has no such processor."""
+
+
+class ProcessorRefused(RetentionError):
+    """The processor cannot be registered so: its name is taken, or an address of it is none that may be called."""
+
+
+class DisclosureUnknown(RetentionError):
+    """There is no such disclosure."""
+
+
 class NothingToErase(RetentionError):
     """Nobody is known by this name, so there is nothing to erase."""
 
@@ -95,3 +124,93 @@ class ClipUnreadable(RetentionError):
 
 class ClipBusy(RetentionError):
     """Other files are being read: ask again in a moment."""
+
+
+class ClipUnmarkable(RetentionError):
+    """No C2PA manifest can be embedded in this file: speech for the vault is WAV, FLAC or MP3, and not OGG."""
+
+
+class SignerExpired(RetentionError):
+    """The certificate by which the service marks speech has run out: it takes none into the vault until its operator renews it."""
+
+
+class LabelFixed(RetentionError):
+    """What a clip was marked with stays: nothing here takes a label away or changes it. That it was tried has been entered."""
+
+    def __init__(self, entry: uuid.UUID) -> None:
+        super().__init__(entry)
+        self.entry = entry
+
+
+class NoLabel(RetentionError):
+    """Only synthetic speech has a label."""
+
+
+class HoldUnknown(RetentionError):
+    """There is no such legal hold, or it has ended."""
+
+
+class HoldsLost(RetentionError):
+    """Legal holds were lost in a restore and not placed again: nothing is destroyed until they are."""
+
+
+class HoldWithoutReference(RetentionError):
+    """A legal hold is placed with the reference of what it rests on, and released with a reason."""
+
+
+class HoldWithoutScope(RetentionError):
+    """A legal hold is about a person, an app or an artifact of one organisation."""
+
+
+class HoldNeedsWarrant(RetentionError):
+    """What shows somebody of Illinois is kept beyond its time by a warrant or a subpoena alone (740 ILCS 14/15(a))."""
+
+
+class NotProcessed(RetentionError):
+    """That moment lies in the future, or before the thing was recorded."""
+
+
+class PolicyRefused(RetentionError):
+    """A policy cannot say this."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+
+
+class NotRestricted(RetentionError):
+    """It is not restricted for a reason that can be lifted, or not there to be restricted."""
+
+
+class ExportRefused(RetentionError):
+    """The export, or its extension, is refused; `reason` says why, `again_at` when it can be asked for again."""
+
+    def __init__(self, reason: str, again_at: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.again_at = again_at
+
+
+class ExportGone(RetentionError):
+    """The export is not ready, or has been destroyed."""
+
+
+class PastTheEnd(ExportGone):
+    """The export is ready, and ends before where it should go on; `total` bytes are all there is."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(total)
+        self.total = total
+
+
+class PassphraseWrong(RetentionError):
+    """That is not the passphrase."""
+
+
+class TooManyTries(RetentionError):
+    """Too many wrong passphrases; `again_at` says when the next one is looked at."""
+
+    def __init__(self, again_at: datetime) -> None:
+        super().__init__(again_at)
+        self.again_at = again_at

@@ -32,9 +32,8 @@ def drop(*, now: datetime) -> None:
         if recording:
             drop_recording(recording)
     due = Q(evidence_until__lte=now) | Q(evidence_until=None)  # none: nothing was ever known of the person
-    over_or_unused = Q(due, principal__subjects=None) | Q(
-        used_at=None
-    )  # unused: its end was killed before the document went
+    # Unused: its end was killed before the document went.
+    over_or_unused = Q(due, principal__subjects=None) | Q(used_at=None)
     kept = Delegation.objects.filter(over_or_unused, state=Delegation.State.ENDED)
     for delegation in kept.exclude(document_type="").distinct():
         Delegation.objects.filter(id=delegation.id).update(document_type="")
@@ -43,5 +42,6 @@ def drop(*, now: datetime) -> None:
 
 def drop_recording(recording: uuid.UUID) -> None:
     """Destroy a recording that no row speaks of any more."""
-    vault.blobs.delete(blobs=[recording])  # before the key, by which alone the sweep finds what a crash leaves
+    # Before the key, by which alone the sweep finds what a crash leaves.
+    vault.blobs.delete(blobs=[recording], kind=Kind.STATEMENT)
     vault.blobs.shred(blobs=[recording], kind=Kind.STATEMENT)

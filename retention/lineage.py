@@ -2,14 +2,21 @@
 
 A thing shows whatever any of its sources shows, to the first one. What shows a face and a voice is a combination, whatever else it is:
 it takes a session that was opened to combine exactly its sources (faces and voices are never linked by themselves). A source that was
-collected for a weaker purpose feeds no stronger one, and one that may not exist feeds nothing.
+collected for a weaker purpose feeds no stronger one, and one that may not exist, or may not be used, feeds nothing.
 """
 
 import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from consent.terms import COMBINATION_NOT_ALLOWED, PURPOSE_EXCEEDED, SOURCE_UNPERMITTED, Operation, Refusal
+from consent.terms import (
+    COMBINATION_NOT_ALLOWED,
+    PURPOSE_EXCEEDED,
+    SOURCE_RESTRICTED,
+    SOURCE_UNPERMITTED,
+    Operation,
+    Refusal,
+)
 
 BOTH = frozenset({"portrait", "voice"})
 
@@ -27,6 +34,10 @@ class Source:
     permitted: bool
     taken_back: bool
     """Its consent has been withdrawn, or has otherwise fallen."""
+    restricted: bool = False
+    """It is kept, and may not be used."""
+    grant: uuid.UUID | None = None
+    """The consent under which it was made."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,8 @@ def objection(sources: Collection[Source], *, media: Collection[str], room: Room
         return PURPOSE_EXCEEDED
     if not all(source.permitted for source in sources):
         return SOURCE_UNPERMITTED
+    if any(source.restricted for source in sources):
+        return SOURCE_RESTRICTED
     return None
 
 

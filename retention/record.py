@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 from uuid_utils.compat import uuid7
@@ -21,8 +22,19 @@ from consent.admit import admit
 from consent.enter import enter_for_grant
 from consent.terms import Operation, Refusal
 from retention import audio, portrait
-from retention.models import Artifact, Custody, Kind, Medium
-from retention.record_batch import Draft, Facts, Known, Made, Recorded, record_all, said
+from retention.errors import AudioRefused
+from retention.levels import level_of
+from retention.lineage import media_of
+from retention.lockers import locks_on
+from retention.mark_clip import mark_clip
+from retention.models import Artifact, Custody, Kind, Medium, stored_as
+from retention.policy import Life, latest
+from retention.record_batch import Draft, Facts, Known, Made, Recorded, record_all, said, times
+
+_NUMBER_BYTES: Final = 32
+"""Of a number of an embedding, however it is written."""
+_AROUND_BYTES: Final = 4_096
+"""What a format puts around them."""
 
 
 def upload(  # noqa: PLR0913
@@ -44,12 +56,12 @@ def upload(  # noqa: PLR0913
     draft = Draft(Kind.UPLOAD, [session_id], Custody.VAULT, Facts(), media=[medium], ttl=ttl)
     known = Known.glimpsed(app, [draft])
     [session] = known.sessions_of(draft)
-    rule = known.rule(draft, [session], [medium])
+    life = known.life(draft, [session], [medium])
     facts = Facts()
     if medium == Medium.PORTRAIT:
         portrait.inspect(data)
     else:
-        heard = audio.inspect(data, longest_seconds=rule.longest_seconds, lowest_rate=rule.lowest_rate)
+        heard = audio.inspect(data, longest_seconds=life.longest_seconds, lowest_rate=life.lowest_rate)
         facts = Facts(heard.duration_ms, heard.sample_rate)
     if not session.is_live(now):
         with transaction.atomic():
@@ -57,15 +69,16 @@ def upload(  # noqa: PLR0913
         if isinstance(refused, Refusal):
             return refused
     artifact_id = uuid7()
-    vault.blobs.put(blob=artifact_id, data=data, now=now)
+    lock = locks_on(subjects=[session.grant.subject_id]).get(session.grant.subject_id)
+    vault.blobs.put(blob=artifact_id, data=data, kind=stored_as([medium]), now=now, locked_by=lock)
     # An error here can hide a commit that happened: what it leaves is the sweep's, which asks the database.
-    outcome = _upload(app=app, draft=replace(draft, facts=facts, ttl=rule.ttl, ids=[artifact_id]), now=now)
+    outcome = _upload(app=app, draft=replace(draft, facts=facts, ids=[artifact_id]), life=life, now=now)
     if isinstance(outcome, Refusal):
         _take_back([artifact_id])
     return outcome
 
 
-def _upload(*, app: App, draft: Draft, now: datetime) -> Recorded | Refusal:
+def _upload(*, app: App, draft: Draft, life: Life, now: datetime) -> Recorded | Refusal:
     [session_id], [artifact_id], [medium] = draft.sessions, draft.ids, draft.media
     with transaction.atomic():
         session = admit(app=app, session_id=session_id, operation=Operation.UPLOAD, about=[medium], now=now)
@@ -82,7 +95,8 @@ def _upload(*, app: App, draft: Draft, now: datetime) -> Recorded | Refusal:
             grant=grant,
             session=session,
             recorded_at=now,
-            expires_at=min(now + (draft.ttl or timedelta(0)), grant.valid_until),
+            **times(life, fixed=latest(life, recorded=now, until=grant.valid_until), session=session, now=now),
+            level=level_of(kind=Kind.UPLOAD, use_class=grant.purpose.use_class),
             duration_ms=draft.facts.duration_ms,
             sample_rate=draft.facts.sample_rate,
         )
@@ -116,23 +130,36 @@ def made(  # noqa: PLR0913
 
     Raises:
         SessionUnknown, SubjectTwice, LineageUnknown, NoPolicy: It cannot be recorded; see `record_all`.
-        AudioRefused: Synthetic speech for the vault that is not audio, or too long.
+        AudioRefused: Synthetic speech for the vault that is not audio, or too long, or takes no C2PA manifest; a voiceprint of more bytes
+            than its numbers take, which could be the recording itself.
+        MarkRefused: Its mark is not what the app says.
     """
     draft = Draft(kind, session_ids, custody, facts, derived_from, media, ttl)
     if data is None:
         return _one(app, draft, now)
+    if kind == Kind.EMBEDDING and len(data) > _AROUND_BYTES + _NUMBER_BYTES * (facts.dimensions or 0):
+        raise AudioRefused("too_long", f"{facts.dimensions} numbers do not take so many bytes: this is no voiceprint.")
     known = Known.glimpsed(app, [draft])
     sessions = known.sessions_of(draft)
+    shown = media_of(known.sources_of(draft, sessions), said=media, scope=sessions[0].grant.scope)
+    life = known.life(draft, sessions, shown)  # before anything is written: what has no policy is not taken
     if kind == Kind.SYNTHESIS:
-        rule = known.rule(draft, sessions, media or [Medium.VOICE])
-        heard = audio.inspect(data, longest_seconds=rule.longest_seconds, lowest_rate=rule.lowest_rate)
+        heard = audio.inspect(data, longest_seconds=life.longest_seconds, lowest_rate=life.lowest_rate)
         facts = replace(facts, duration_ms=heard.duration_ms, sample_rate=heard.sample_rate)
+    place = stored_as(shown)
     ids = [uuid7() for _ in sessions]
     taken = all(session.is_live(now) for session in sessions)
+    refs: list[uuid.UUID] = []
+    copies = [data for _ in ids]
+    if taken and kind == Kind.SYNTHESIS:
+        refs = [uuid.uuid4() for _ in ids]
+        copies, facts = mark_clip(data, mark=facts.mark, refs=refs), replace(facts, embedded=True)
     if taken:
-        for artifact_id in ids:
-            vault.blobs.put(blob=artifact_id, data=data, now=now)
-    outcome = _one(app, replace(draft, facts=facts, ids=ids), now)
+        locks = locks_on(subjects=[session.grant.subject_id for session in sessions])
+        for artifact_id, copy, session in zip(ids, copies, sessions, strict=True):
+            lock = locks.get(session.grant.subject_id)
+            vault.blobs.put(blob=artifact_id, data=copy, kind=place, now=now, locked_by=lock)
+    outcome = _one(app, replace(draft, facts=facts, ids=ids, refs=refs), now)
     if taken and outcome.refusal:
         _take_back(ids)
     return outcome

@@ -22,19 +22,29 @@ from consent import lock
 from consent.admit import judge, spend
 from consent.enter import Fact, enter_for_grants
 from consent.errors import ConsentError, SessionUnknown
-from consent.models import Session
+from consent.models import Grant, Session
 from consent.terms import SESSION_ENDED, Operation, Permit, Refusal, was_admitted
 from hooks.wake import wake
 from ledger.prepared import insert
-from retention import lineage
+from retention import lineage, waive_label
 from retention.errors import LineageUnknown, RetentionError, SubjectTwice
+from retention.levels import level_of
 from retention.lineage import Room, Source
-from retention.marks import Mark
+from retention.marks import Mark, Waiver
 from retention.models import Artifact, Custody, Derivation, Kind, Policy
-from retention.policy import Rule, resolve
+from retention.policy import Life, Moments, Since, covers, deadline, latest, resolve, shortest
 from retention.queries import policies_of, sources
 
-_OPERATION = {Kind.UPLOAD: Operation.UPLOAD, Kind.EMBEDDING: Operation.EMBED, Kind.SYNTHESIS: Operation.SYNTHESIZE}
+_OPERATION = {
+    Kind.UPLOAD: Operation.UPLOAD,
+    Kind.EMBEDDING: Operation.EMBED,
+    Kind.SYNTHESIS: Operation.SYNTHESIZE,
+    Kind.MODEL: Operation.EMBED,
+    Kind.FEATURES: Operation.EMBED,
+    Kind.TRANSCRIPT: Operation.UPLOAD,
+}
+_ON_THE_WAY = {Kind.FEATURES, Kind.TRANSCRIPT}
+"""What comes on the way to something else, and so takes no use of a consent for one."""
 _ENTRY = {
     Artifact.Standing.PERMITTED: "artifact.recorded",
     Artifact.Standing.LATE: "use.late",
@@ -51,6 +61,10 @@ class Facts:
     dimensions: int | None = None
     model: str = ""
     mark: Mark | None = None
+    feature: str = ""
+    """Of what features are: `mfcc`."""
+    embedded: bool = False
+    """The vault's copy has a C2PA manifest that names the entry."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,8 @@ class Draft:
     ttl: timedelta | None = None
     ids: Sequence[uuid.UUID] = ()
     """Of the artifacts to be, where the vault holds their bytes already; one for each session."""
+    refs: Sequence[uuid.UUID] = ()
+    """Of the entries to be, where those bytes name them."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +135,7 @@ class Known:
     sessions: dict[uuid.UUID, Session]
     sources: dict[uuid.UUID, Source]
     policies: list[Policy]
-    rules: dict[tuple[object, ...], Rule] = field(default_factory=dict)
+    lives: dict[tuple[object, ...], Life] = field(default_factory=dict)
 
     @classmethod
     def locked(cls, app: App, drafts: Sequence[Draft]) -> "Known":
@@ -157,27 +173,25 @@ class Known:
             raise LineageUnknown
         return found
 
-    def rule(self, draft: Draft, sessions: Iterable[Session], media: Iterable[str]) -> Rule:
+    def life(self, draft: Draft, sessions: Iterable[Session], media: Iterable[str]) -> Life:
         """Return what holds for all of these people, and all that it shows: the shortest."""
-        found = [
-            self._rule(draft.kind, draft.custody, session.grant.purpose_id, medium, draft.ttl)
-            for session in sessions
-            for medium in media
-        ]
-        return min(found, key=lambda rule: rule.ttl)
+        return shortest(self._life(draft, session.grant, medium) for session in sessions for medium in media)
 
-    def _rule(self, kind: str, custody: str, purpose: str, medium: str, asked: timedelta | None) -> Rule:
-        named = (kind, custody, purpose, medium, asked)
-        if named not in self.rules:
+    def _life(self, draft: Draft, grant: Grant, medium: str) -> Life:
+        purpose, place = grant.purpose_id, grant.jurisdiction
+        named = (draft.kind, draft.custody, purpose, place, medium, draft.ttl)
+        if named not in self.lives:
             rules = [
                 policy.rule()
                 for policy in self.policies
-                if (policy.kind, policy.custody) == (kind, custody)
+                if policy.kind == draft.kind
+                and policy.custody in {"", draft.custody}
                 and policy.purpose_id in {None, purpose}
                 and policy.medium in {"", medium}
+                and covers(policy.residence, place)
             ]
-            self.rules[named] = resolve(rules, asked=asked)
-        return self.rules[named]
+            self.lives[named] = resolve(rules, asked=draft.ttl)
+        return self.lives[named]
 
 
 @dataclass(frozen=True)
@@ -191,6 +205,10 @@ class _Part:
     entry: dict[str, Any]
     """What the entry says."""
     spent: bool
+    ref: uuid.UUID | None = None
+    waiver: Waiver | None = None
+    apart: frozenset[uuid.UUID] = frozenset()
+    """Of the sources those under another consent: it stays when they go."""
 
 
 _Act = list[_Part]
@@ -201,18 +219,18 @@ def _judge(draft: Draft, known: Known, now: datetime) -> _Act:
     sessions = known.sessions_of(draft)
     made_from = known.sources_of(draft, sessions)
     media = lineage.media_of(made_from, said=draft.media, scope=sessions[0].grant.scope)
-    rule = known.rule(draft, sessions, media)
+    life = known.life(draft, sessions, media)
     operation = lineage.operation_of(_OPERATION[draft.kind], media)
     own = [[source for source in made_from if source.subject == each.grant.subject_id] for each in sessions]
     stands = [_stand(each, mine, media, operation, now) for each, mine in zip(sessions, own, strict=True)]
     kept_back = draft.custody == Custody.VAULT and any(refusal for refusal, _ in stands)
     must_go = kept_back or any(standing == Artifact.Standing.UNPERMITTED for _, standing in stands)
-    until = min(now + rule.ttl, *(_end(draft, each) for each in sessions))
+    fixed = now if must_go else max(now, latest(life, recorded=now, until=min(_end(draft, each) for each in sessions)))
     facts, act = draft.facts, uuid.uuid4()
     parts = []
-    for session, mine, (refusal, standing), artifact_id in zip(
-        sessions, own, stands, draft.ids or [uuid7() for _ in sessions], strict=True
-    ):
+    ids = draft.ids or [uuid7() for _ in sessions]
+    refs: Sequence[uuid.UUID | None] = draft.refs or [None for _ in sessions]
+    for session, mine, (refusal, standing), artifact_id, ref in zip(sessions, own, stands, ids, refs, strict=True):
         artifact = Artifact(  # by ids: to set the things themselves takes Django three times as long
             id=artifact_id,
             kind=draft.kind,
@@ -225,7 +243,8 @@ def _judge(draft: Draft, known: Known, now: datetime) -> _Act:
             grant_id=session.grant_id,
             session_id=session.id,
             recorded_at=now,
-            expires_at=now if must_go else max(until, now),
+            **times(life, fixed=fixed, session=session, now=now),
+            level=level_of(kind=draft.kind, use_class=session.grant.purpose.use_class),
             duration_ms=facts.duration_ms,
             sample_rate=facts.sample_rate,
             dimensions=facts.dimensions,
@@ -241,10 +260,27 @@ def _judge(draft: Draft, known: Known, now: datetime) -> _Act:
                 sources_of_it,
                 refusal,
                 said(artifact, sources_of_it, facts, refusal),
-                permitted and spend(session=session, operation=operation),
+                permitted and draft.kind not in _ON_THE_WAY and spend(session=session, operation=operation),
+                ref,
+                facts.mark.waiver if facts.mark else None,
+                frozenset(source.id for source in mine if source.grant not in {None, session.grant_id}),
             )
         )
     return parts
+
+
+def times(life: Life, *, fixed: datetime, session: Session, now: datetime) -> dict[str, Any]:
+    """Return an artifact's deadline as it is known now, and what may yet move it."""
+    binding = session.grant.binding
+    moments = Moments(fixed, session.closed_at or session.expires_at, binding.last_interaction_at or binding.bound_at)
+    return {
+        "expires_at": max(now, deadline(life, moments)),
+        "latest_at": fixed,
+        "after_processing": life.ttls.get(Since.PROCESSED),
+        "after_session": life.ttls.get(Since.SESSION),
+        "after_interaction": life.ttls.get(Since.INTERACTION),
+        "after_purpose": life.ttls.get(Since.PURPOSE),
+    }
 
 
 def _made(act: _Act, entries: Iterator[uuid.UUID]) -> Made:
@@ -287,14 +323,33 @@ def _write(parts: Sequence[_Part], *, app: App, now: datetime) -> list[uuid.UUID
     """Write artifacts, sources and spent uses, then the entries; return these."""
     if not parts:
         return []
-    derived = [{"parent_id": source, "child_id": part.artifact.id} for part in parts for source in part.sources]
+    derived = [
+        {
+            "parent_id": source,
+            "child_id": part.artifact.id,
+            "policy": (Derivation.Policy.DETACH if source in part.apart else Derivation.Policy.CASCADE).value,
+        }
+        for part in parts
+        for source in part.sources
+    ]
     insert(Derivation, derived)
     for session in {part.session.id: part.session for part in parts if part.spent}.values():
         session.save(update_fields=["spent"])
     if any(part.artifact.expires_at <= now for part in parts):
         wake("retention.sweep")
-    facts = [Fact(part.session.grant, _ENTRY[Artifact.Standing(part.artifact.standing)], part.entry) for part in parts]
-    return enter_for_grants(facts=facts, actor=f"app:{app.id}", now=now, beside=[part.artifact for part in parts])
+    facts = [
+        Fact(part.session.grant, _ENTRY[Artifact.Standing(part.artifact.standing)], part.entry, part.ref)
+        for part in parts
+    ]
+    waived = [
+        Fact(part.session.grant, waive_label.KIND, waive_label.said_of(part.waiver, artifact=part.artifact, now=now))
+        for part in parts
+        if part.waiver
+    ]
+    entries = enter_for_grants(
+        facts=[*facts, *waived], actor=f"app:{app.id}", now=now, beside=[part.artifact for part in parts]
+    )
+    return entries[: len(facts)]
 
 
 def said(artifact: Artifact, made_from: Collection[uuid.UUID], facts: Facts, refusal: Refusal | None) -> dict[str, Any]:
@@ -309,8 +364,11 @@ def said(artifact: Artifact, made_from: Collection[uuid.UUID], facts: Facts, ref
         "duration_ms": artifact.duration_ms,
         "sample_rate": artifact.sample_rate,
         "dimensions": artifact.dimensions,
+        "level": artifact.level,
+        "feature": facts.feature or None,
         "model": facts.model or None,
         "mark": facts.mark.record() if facts.mark else None,
+        "embedded": (facts.embedded and artifact.custody == Custody.VAULT) or None,
         "reason": refusal.reason if refusal else None,
     }
     return {name: value for name, value in payload.items() if value is not None}

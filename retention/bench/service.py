@@ -22,7 +22,7 @@ def web() -> Iterator[int]:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
     words = ["-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "retention.bench.server"]
-    with _running(words, PORT=str(port)) as process:
+    with running(words, PORT=str(port)) as process:
         _wait_for(process, port)
         yield port
 
@@ -30,12 +30,13 @@ def web() -> Iterator[int]:
 @contextlib.contextmanager
 def courier() -> Iterator[None]:
     """Deliver hooks while the block runs."""
-    with _running(_COURIER.split()):
+    with running(_COURIER.split()):
         yield
 
 
 @contextlib.contextmanager
-def _running(words: list[str], **more: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(words: list[str], **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program with this Python while the block runs."""
     process = subprocess.Popen(  # noqa: S603 - this program
         [sys.executable, *words], env={**os.environ, **ENVIRONMENT, **more}, stdout=sys.stderr
     )

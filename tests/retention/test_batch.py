@@ -171,7 +171,7 @@ class TestVerdicts:
         assert kinds() == before
 
     def test_a_body_of_more_containers_than_records_can_have(self, api, session):
-        deep = "[" * 6_000 + "]" * 6_000
+        deep = "[" * 8_000 + "]" * 8_000
         answer = api.client.post(
             "/api/v1/records:batch",
             f'{{"records": [{{"kind": "embedding", "derived_from": {deep}}}]}}',

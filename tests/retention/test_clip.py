@@ -1,5 +1,6 @@
 """What a clip says of itself: real manifests of C2PA and AIGC metadata in each place where practice puts it; what is malformed says nothing."""
 
+import hashlib
 import io
 import json
 import random
@@ -8,18 +9,21 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import c2pa
 import pytest
+import soundfile
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from retention import clip, clip_process
-from retention.errors import ClipBusy, ClipUnreadable
+from retention.credential import credential
+from retention.errors import ClipBusy, ClipUnmarkable, ClipUnreadable
 from tests import vectors
 from tests.conftest import speech
 
@@ -73,8 +77,14 @@ def signer_info():
     return chain, secret
 
 
-def signed_wav(*, entry=None, source=AI, remote=None):
-    """A clip with a C2PA manifest, which may name an entry, or lie elsewhere."""
+def root():
+    """The certificate above that signer's, PEM."""
+    chain = signer_info()[0].decode()
+    return chain[chain.rindex("-----BEGIN") :]
+
+
+def signed_wav(*, entry=None, source=AI, remote=None, store=None):
+    """A clip with a C2PA manifest, which may name an entry, or lie elsewhere; `store` gets what was signed."""
     assertions = [
         {"label": "c2pa.actions.v2", "data": {"actions": [{"action": "c2pa.created", "digitalSourceType": source}]}}
     ]
@@ -89,7 +99,9 @@ def signed_wav(*, entry=None, source=AI, remote=None):
             builder.set_no_embed()
             builder.set_remote_url(remote)
         signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", chain, secret, None))
-        builder.sign(signer, "audio/wav", io.BytesIO(speech(0.5)), made)
+        signed = builder.sign(signer, "audio/wav", io.BytesIO(speech(0.5)), made)
+    if store is not None:
+        store.append(signed)
     return made.getvalue()
 
 
@@ -211,13 +223,78 @@ def test_what_is_shown_is_short_and_cannot_turn_a_line_round():
 
 def test_a_manifest():
     found = clip.read(signed_wav(entry=ADDRESS))
-    assert found.manifest == clip.Manifest(
+    assert replace(found.manifest, digests={}) == clip.Manifest(
         intact=True, signer="Harbour Audio signer", generator="Harbour TTS 1", made_by_ai=True
     )
     assert found.entries == (clip.Named("https://consonant.example", uuid.UUID(REF)),)
     captured = signed_wav(source="http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture")
     assert clip.read(captured).manifest.made_by_ai is False
     assert clip.read(captured).entries == ()
+
+
+def test_the_digest_is_that_of_what_was_signed():
+    store = []
+    found = clip.read(signed_wav(store=store))
+    for name, digest in found.manifest.digests.items():
+        assert digest == hashlib.new(name, store[0]).hexdigest()
+    assert set(found.manifest.digests) == {"sha256", "sha384", "sha512"}
+
+
+def test_who_signed_is_trusted_when_the_caller_says_so():
+    data = signed_wav()
+    assert clip_process.read(data).manifest.trusted is False
+    assert clip_process.read(data, anchors=root()).manifest.trusted is True
+    assert clip_process.read(data, anchors=credential().root).manifest.trusted is False
+
+
+def marked(data, entry=ADDRESS, sign=None):
+    own = credential()
+    with clip_process.opened(data) as reader:
+        return reader.embed(entry=entry, chain=own.chain, sign=sign or own.sign)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "MP3", "FLAC"])
+def test_a_manifest_is_embedded_that_names_the_entry_and_nobody(kind):
+    sound = speech(0.5, kind=kind)
+    data = marked(sound)
+    found = clip_process.read(data, anchors=credential().root)
+    assert found.media == clip.media_type(sound)
+    assert (found.manifest.intact, found.manifest.trusted, found.manifest.made_by_ai) == (True, True, True)
+    assert found.manifest.generator == "Consonant"
+    assert found.entries == (clip.Named("https://consonant.example", uuid.UUID(REF)),)
+    heard, before = (soundfile.read(io.BytesIO(each))[0] for each in (data, sound))
+    assert (heard == before).all(), "the sound is as it was"
+
+
+def test_what_a_clip_says_already_stays_in_it():
+    for name in ("wav, a chunk", "wav, ID3", "mp3, TXXX", "flac"):
+        found = clip.read(marked(PLACES[name]))
+        assert found.aigc == FIELDS
+        assert found.manifest.intact
+    before = signed_wav(entry=ADDRESS.replace(REF, REF[:-1] + "0"))
+    after = marked(before)
+    found = clip.read(after)
+    assert (found.manifest.intact, found.manifest.generator, found.manifest.made_by_ai) == (True, "Consonant", True)
+    assert found.entries == (clip.Named("https://consonant.example", uuid.UUID(REF)),)
+    assert b"Harbour TTS" in after
+
+
+@pytest.mark.parametrize("data", [speech(0.2, kind="OGG"), b"no sound at all", signed_wav()[:3000]])
+def test_what_takes_no_manifest(data):
+    with pytest.raises((ClipUnmarkable, ClipUnreadable)):
+        marked(data)
+
+
+def test_the_process_gets_no_signature_for_anything_else(monkeypatch):
+    asked = []
+    data = marked(speech(0.2), sign=lambda said: asked.append(said) or credential().sign(said))
+    assert clip.read(data).manifest.intact
+    assert len(asked) == 1
+    assert asked[0][1:].startswith(b"\x6aSignature1")
+    with clip_process.opened(speech(0.2)) as reader, monkeypatch.context() as patch:
+        patch.setattr(reader, "_hear", lambda: (b"S", b"any other text"))
+        with pytest.raises(ClipUnreadable):
+            reader.embed(entry=ADDRESS, chain=credential().chain, sign=pytest.fail)
 
 
 @pytest.mark.parametrize(
@@ -283,13 +360,13 @@ def test_a_file_that_takes_too_long_harms_nobody(monkeypatch):
     with pytest.raises(ClipUnreadable):
         clip_process.read(b"RIFF\xf0\xff\x7f\x00WAVE" + bytes(2**23))
     monkeypatch.setattr(clip_process, "_WAIT_SECONDS", 0.05)
-    taken = [clip_process._room.acquire(timeout=1) for _ in range(clip_process.AT_ONCE)]
+    taken = [clip_process._room_to_look.acquire(timeout=1) for _ in range(clip_process.AT_ONCE)]
     try:
         with pytest.raises(ClipBusy):
             clip_process.read(speech(0.1))
     finally:
         for _ in taken:
-            clip_process._room.release()
+            clip_process._room_to_look.release()
     assert all(taken)
 
 
@@ -336,5 +413,46 @@ def test_it_is_the_last_to_be_served_and_the_first_to_go():
 
 def test_the_reader_is_limited():
     """What the tests above show is what the program itself does before it reads."""
-    program = "clip_process.clip.read = lambda data: print(clip_process.os.nice(0), data)\nclip_process.main()"
-    assert limited(program, input="hello").stdout == "null19 b'hello'\n"
+    program = """
+of = clip_process.resource
+clip_process.clip.read = lambda data, anchors: print(clip_process.os.nice(0), of.getrlimit(of.RLIMIT_NOFILE), data)
+clip_process.main()"""
+    assert limited(program, input="\0\0\0\6Dhello\0\0\0\1R").stdout == "\0\0\0\5Anull19 (3, 3) b'hello'\n"
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["open('/etc/passwd')", "open(clip_process.__file__)", "import socket; socket.socket()", "import os; os.pipe()",
+     "import wave"],
+)  # fmt: skip
+def test_it_can_open_nothing(program):
+    """Nor can anything that got hold of it: not the service's keys, and not a way out."""
+    done = limited(f"clip_process.close_off()\n{program}")
+    assert done.returncode == 1
+    assert "Too many open files" in done.stderr or "ModuleNotFoundError" in done.stderr, done.stderr
+
+
+def test_whoever_looks_takes_no_place_of_who_records():
+    taken = [clip_process._room_to_look.acquire(timeout=1) for _ in range(clip_process.AT_ONCE)]
+    try:
+        assert clip.read(marked(speech(0.1))).manifest.intact
+    finally:
+        for _ in taken:
+            clip_process._room_to_look.release()
+    assert all(taken)
+
+
+@pytest.mark.parametrize("said", [b"", b"[]", b"{", b'{"media": 1}', b'{"manifest": {"x": 1}, "entries": []}', b"7"])
+def test_a_process_that_says_nonsense_is_not_believed(monkeypatch, said):
+    with clip_process.opened(speech(0.1)) as reader, monkeypatch.context() as patch:
+        patch.setattr(reader, "_hear", lambda: (b"A", said))
+        with pytest.raises(ClipUnreadable):
+            reader.read()
+
+
+def test_made_by_ai_is_what_an_action_says():
+    """Not a text somewhere in it."""
+    captured = AI.replace("trainedAlgorithmicMedia", "digitalCapture")
+    said = signed_wav(entry="https://cv.iptc.org/x/trainedAlgorithmicMedia", source=captured)
+    found = clip.read(said)
+    assert (found.manifest.intact, found.manifest.made_by_ai) == (True, False)

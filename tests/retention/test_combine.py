@@ -70,7 +70,7 @@ class TestPortraits:
         )
         assert (taken["duration_ms"], taken["sample_rate"]) == (None, None)
         artifact = Artifact.objects.get(id=taken["id"])
-        assert artifact.expires_at - artifact.recorded_at == timedelta(seconds=300)
+        assert artifact.expires_at == Session.objects.get(id=session).expires_at + timedelta(seconds=300)
         assert api.get(f"/api/v1/artifacts/{taken['id']}/content").content == picture()
         sweep(clock=lambda: artifact.expires_at)
         assert api.get(f"/api/v1/artifacts/{taken['id']}").json()["state"] == "erased"

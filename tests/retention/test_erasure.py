@@ -22,12 +22,11 @@ from ledger.publish import publish
 from ledger.queries import logs
 from ledger.sequence import sequence
 from retention import acknowledge as acknowledging
-from retention import certify, erasure_machine, pursue, request_erasure
+from retention import certify, decide_erasure, pursue, request_erasure
 from retention import sweep as sweeping
 from retention.errors import CertificateGone, NothingToErase
 from retention.models import Artifact, Erasure
 from retention.queries import erasures_of, holders_of
-from tests import vectors
 from tests.conftest import Api, kinds
 from tests.factories import AppFactory, UserFactory
 
@@ -363,7 +362,7 @@ def test_what_is_found_again_is_destroyed_again(api, kept):
     acknowledged(api, kept)
     recording = Artifact.objects.get(custody="vault")
     sweeping.sweep(clock=timezone.now)
-    vault.blobs.put(blob=recording.id, data=b"come back", now=timezone.now())
+    vault.blobs.put(blob=recording.id, data=b"come back", kind=recording.stored_as, now=timezone.now())
     pursue.pursue(clock=timezone.now)
     recording.refresh_from_db()
     assert (Erasure.objects.get().state, recording.state) == ("dispatching", "erasing")
@@ -475,7 +474,7 @@ STEPS = {
     "before a step": (pursue, "_step"),
     "before a move": (pursue, "_move"),
     "before it is completed": (certify, "complete"),
-    "at the entry of completion": (certify, "enter"),
+    "at the entry of completion": (certify, "enter_about"),
     "before the draft is sealed": (certify, "seal"),
     "before the keys are destroyed": (certify, "is_last"),
     "before the openings go": (ledger.reserve, "forget"),
@@ -531,16 +530,16 @@ def test_killed_at_each_step_and_resumed(api, user, kept, monkeypatch, step, aft
     assert Subject.objects.get().user is None
 
 
-@pytest.mark.parametrize("name", ["release", "enter"])
-def test_a_request_killed_before_its_commit_leaves_nothing(api, user, kept, monkeypatch, name):
+@pytest.mark.parametrize(("module", "name"), [(decide_erasure, "release"), (request_erasure, "enter")])
+def test_a_request_killed_before_its_commit_leaves_nothing(api, user, kept, monkeypatch, module, name):
     before = kinds()
-    real = getattr(request_erasure, name)
+    real = getattr(module, name)
 
     def dying(*args, **words):
         real(*args, **words)
         raise Killed
 
-    monkeypatch.setattr(request_erasure, name, dying)
+    monkeypatch.setattr(module, name, dying)
     with pytest.raises(Killed):
         request_erasure.by_subject(user=user, app_id=None, now=timezone.now())
     assert kinds() == before
@@ -568,17 +567,3 @@ def test_what_the_app_does_not_hold_it_cannot_acknowledge(api, app, kept):
     future = {"outcome": "deleted", "deleted_at": (timezone.now() + timedelta(days=1)).isoformat()}
     assert api.post(f"/api/v1/artifacts/{kept}/erasure-acks", future).status_code == 422
     assert set(Artifact.objects.exclude(state="active")) == set()
-
-
-def test_the_moves_are_those_of_the_state_machine():
-    spec = vectors.load("consent/spec/state-machines.json")["erasure_request"]
-    moves = {(start, end) for starts, _, end in spec["transitions"] for start in starts.split("|")}
-    assert {(str(start), str(end)) for start, end in erasure_machine.MOVES} <= moves
-
-
-def test_no_path_leaves_the_moves():
-    for state in erasure_machine.State:
-        for facts in range(16):
-            words = ("ours_gone", "theirs_gone", "acks_overdue", "out_of_time")
-            following = erasure_machine.path(state, **{word: bool(facts >> at & 1) for at, word in enumerate(words)})
-            assert following == state or (state, following) in erasure_machine.MOVES

@@ -6,10 +6,13 @@ import tracemalloc
 import uuid
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import soundfile
 from django.utils import timezone
 
+import vault.blobs
 from consent.capacity import Relationship
 from consent.delegate import Address, Child, request_delegation
 from consent.delegate_decide import approve
@@ -19,9 +22,9 @@ from consent.models import Delegation, Grant
 from consent.queries import records_of
 from ledger.leaf import commit
 from ledger.models import Entry
-from retention import about, request_erasure
+from retention import about, hold, request_erasure
 from retention.export import export, pieces
-from retention.models import Artifact, Custody
+from retention.models import Artifact, Custody, Hold
 from retention.pursue import pursue
 from retention.record import upload
 from retention.sweep import sweep
@@ -29,6 +32,7 @@ from tests.conftest import kinds, speech
 from tests.factories import OfficerFactory, UserFactory
 from tests.portal.scene import live
 from tests.retention.test_speak import ask, say
+from vault.blobs import Kind
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +61,10 @@ def test_all_that_is_known_is_in_it(now):
     assert {each["at_most"] for each in data["periods"]} >= {"P0DT00H05M00S"}
     here = [each for each in data["artifacts"] if each["file"]]
     assert len(here) == Artifact.objects.filter(custody=Custody.VAULT, state="active").count() == 2
-    assert {archive.read(each["file"]) for each in here} == {speech(3.5), speech(2.0)}
+    taken_out = {each["kind"]: archive.read(each["file"]) for each in here}
+    assert taken_out["upload"] == speech(3.5)
+    heard = [soundfile.read(io.BytesIO(data))[0] for data in (taken_out["synthesis"], speech(2.0))]
+    assert (heard[0] == heard[1]).all()  # marked as AI-made, and otherwise as it came
     assert all(each["file"].endswith(".wav") for each in here)
     assert "data.json" in archive.read("README.txt").decode()
 
@@ -86,6 +93,7 @@ def test_it_is_entered_before_anything_is_handed_out(user, consent):
     consent()
     asked = export(user=user, by=None, now=timezone.now())
     assert kinds()[-1] == "access.exported"
+    assert asked.state == "waiting"
     (record,) = [record for record in records_of(user=user) if record.kind == "access.exported"]
     assert record.payload == {}
     assert next(pieces(asked))
@@ -161,8 +169,9 @@ def test_what_comes_to_its_end_meanwhile_is_left_out(api, app, user, consent, cl
     archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces(asked))))
     assert f"media/{made[1].id}.wav" in archive.namelist()
     assert f"media/{made[0].id}.wav" not in archive.namelist()
-    late = export(user=user, by=None, now=now + timedelta(seconds=61))
-    assert "media/" not in str(zipfile.ZipFile(io.BytesIO(b"".join(pieces(late)))).namelist())
+    late = zipfile.ZipFile(io.BytesIO(b"".join(pieces(asked, at=now + timedelta(seconds=61)))))
+    assert "media/" not in str(late.namelist())
+    assert {each["reason"] for each in json.loads(late.read("data.json"))["left_out"]} == {"destroyed"}
 
 
 def test_it_is_never_in_memory_whole(api, app, user, consent):
@@ -204,5 +213,51 @@ def test_the_document_of_a_delegation_is_with_who_handed_it_in_and_whom_it_is_ab
     archive, data = taken(waiting.principal)
     assert [each["document"] for each in data["delegations"]] == [None], "nobody has said yet that it shows anything"
     Delegation.objects.filter(id=delegation.id).update(evidence_until=now)
-    archive, _ = taken(delegation.principal, by=delegation)
+    archive, data = taken(delegation.principal, by=delegation)
     assert not [name for name in archive.namelist() if name.startswith("documents/")], "restricted by an erasure"
+    [left] = data["left_out"]
+    assert (left["id"], left["what"], left["reason"]) == (str(delegation.id), "document", "restricted")
+
+
+def test_a_file_that_is_cut_off_keeps_nothing_else_from_going_out(api, app, user, consent):
+    session = uuid.UUID(api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"])
+    now = timezone.now()
+    long = speech(10.0, rate=48_000)
+    cut, whole = (upload(app=app, session_id=session, data=long, ttl=None, now=now).artifact.id for _ in range(2))
+    path = Path(vault.blobs._storage(Kind.VOICE).path(vault.blobs._path(cut)))
+    path.write_bytes(path.read_bytes()[:-10])
+    archive, data = taken(user)
+    assert archive.read(f"media/{whole}.wav") == long
+    assert long.startswith(archive.read(f"media/{cut}.wav"))
+    files = {each["id"]: each["file"] for each in data["artifacts"]}
+    assert files == {str(cut): None, str(whole): f"media/{whole}.wav"}
+    assert [(each["id"], each["reason"]) for each in data["left_out"]] == [(str(cut), "broken")]
+
+
+def test_what_a_legal_hold_keeps_is_with_the_person_all_the_same(api, app, user, consent, clip):
+    session = uuid.UUID(api.post("/api/v1/sessions", {"grant": str(consent().id)}).json()["id"])
+    now = timezone.now()
+    kept = upload(app=app, session_id=session, data=clip, ttl=timedelta(seconds=1), now=now).artifact
+    hold.place(
+        tenant=app.tenant,
+        subject=None,
+        app=None,
+        artifact=kept,
+        ground=Hold.Ground.LITIGATION,
+        reference="VI ZR 1/26",
+        actor=f"officer:{OfficerFactory().pk}",
+        now=now,
+    )
+    later = now + timedelta(minutes=1)
+    sweep(clock=lambda: later)
+    archive, _ = taken(user, now=later)
+    assert archive.read(f"media/{kept.id}.wav") == clip
+
+
+def test_each_period_says_of_whom_and_of_what_it_is_and_from_when_it_counts(now):
+    life = live(now)
+    _, data = taken(life.user)
+    illinois = [each for each in data["periods"] if each["lives_in"] == "US-IL"]
+    assert {each["counted_from"] for each in illinois} >= {"interaction"}
+    assert all(each["source"] for each in illinois)
+    assert {each["counted_from"] for each in data["periods"] if each["lives_in"] is None} >= {"processed"}

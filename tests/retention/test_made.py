@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+import soundfile
 from django.utils import timezone
 
 import vault.blobs
@@ -118,7 +119,9 @@ def test_speech_in_the_vault(api, session):
     assert made.status_code == 201, made.content
     body = made.json()
     assert (body["custody"], body["duration_ms"], body["sample_rate"]) == ("vault", 12_000, 16_000)
-    assert api.get(f"/api/v1/artifacts/{body['id']}/content").content == sound
+    stored = api.get(f"/api/v1/artifacts/{body['id']}/content").content
+    assert stored != sound, "the service's mark is in it"
+    assert (soundfile.read(io.BytesIO(stored))[0] == soundfile.read(io.BytesIO(sound))[0]).all()
     artifact = Artifact.objects.get(id=body["id"])
     assert artifact.expires_at - artifact.recorded_at == timedelta(days=1)
 
@@ -268,14 +271,14 @@ def test_once_is_once(api, consent):
 
 def test_bytes_are_taken_only_in_a_living_session_and_the_fact_is_entered(api, user, session):
     api.delete(f"/api/v1/sessions/{session}")
-    keys = {name for batch in store().older_than(timezone.now(), prefix="artifact:") for name in batch}
+    keys = {name for batch in store().older_than(timezone.now(), prefix="voice:") for name in batch}
     answer = form(api, "/api/v1/syntheses", speech(), session=session, mark=json.dumps(WATERMARK))
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:consonant:problem:bytes-not-taken")
     artifact = Artifact.objects.get(id=answer.json()["artifact"])
     assert (artifact.custody, artifact.expires_at) == ("app", artifact.recorded_at)
     assert last_record(user).kind == "use.late"
     assert vault.blobs.left(blobs=[artifact.id]) == set()
-    assert keys == {name for batch in store().older_than(timezone.now(), prefix="artifact:") for name in batch}
+    assert keys == {name for batch in store().older_than(timezone.now(), prefix="voice:") for name in batch}
 
 
 class TestTwoVoices:

@@ -2,6 +2,8 @@
 
 import io
 import shutil
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,14 +11,18 @@ from django.db import connection
 from django.utils import timezone
 
 import vault.blobs
+from accounts.models import App
 from consent.models import Binding, Grant, Subject
 from consent.queries import records_of
 from consent.withdraw import withdraw
 from keyring.keys import store
+from ledger.errors import Behind
 from ledger.folder import folder_of
 from ledger.models import Entry, Log, Opening
 from ledger.recover import LOST
-from retention.models import Artifact
+from retention import hold
+from retention.errors import HoldsLost
+from retention.models import Artifact, Hold
 from retention.sweep import sweep
 from tests.conftest import Api, speech
 from tests.factories import AppFactory, UserFactory
@@ -32,8 +38,6 @@ def world(committed, django_db_blocker):
 
 
 def allowed(app, ref, operations=CONSENT):
-    from datetime import timedelta
-
     from consent.allow import allow
     from consent.ask import ask
 
@@ -65,6 +69,77 @@ def test_behind_it_answers_that_it_is(world):
     assert Entry.objects.count() > before
     assert api.client.get("/readyz").status_code == 200
     assert api.ask().status_code == 201
+
+
+def test_while_behind_nothing_answers_and_nothing_is_destroyed(world):
+    """A withdrawal, a legal hold may be missing: so nothing is said of what stands, nothing is read, and nothing goes."""
+    app, api = world
+    grant = allowed(app, "user-1")
+    session = api.post("/api/v1/sessions", {"grant": str(grant.id)}).json()["id"]
+    made = api.upload(session, speech(), ttl="PT60S").json()
+    reads = (
+        f"/api/v1/consent-requests/{grant.request_id}",
+        f"/api/v1/artifacts/{made['id']}",
+        f"/api/v1/artifacts/{made['id']}/content",
+        "/retention-schedule",
+        "/accounts/login/",
+        "/.well-known/jwks.json",
+        "/verify",
+    )
+    assert {path: api.get(path).status_code for path in reads} == dict.fromkeys(reads, 200)
+    seal()
+    with restored_afterwards():
+        withdraw(grant_id=grant.id, user=grant.subject.user, now=timezone.now())
+        seal()
+    assert {path: api.get(path).status_code for path in reads} == dict.fromkeys(reads, 503)
+    asked = api.post(f"/api/v1/grants/{grant.id}/status-token", {"audience": "https://tts.example"})
+    assert (asked.status_code, asked.json()["type"].rpartition(":")[2]) == (503, "log-behind")
+    page = api.client.get("/accounts/login/", headers={"Accept-Language": "en"})
+    assert (page.headers["Retry-After"], "restored from a backup" in page.content.decode()) == ("60", True)
+    assert api.client.get("/healthz").status_code == 200
+    with pytest.raises(Behind):
+        sweep(clock=lambda: timezone.now() + timedelta(minutes=2))
+    assert vault.blobs.alive(blobs=[UUID(made["id"])])
+    assert "legal holds" not in recover()
+    answered = {path: api.get(path).status_code for path in reads}
+    assert answered[reads[2]] == 403, "the consent is stale"
+    assert {*answered.values()} == {200, 403}
+
+
+def test_a_legal_hold_that_is_missing_keeps_what_it_kept_until_it_is_placed_again(world):
+    app, api = world
+    grant = allowed(app, "user-1")
+    session = api.post("/api/v1/sessions", {"grant": str(grant.id)}).json()["id"]
+    made = UUID(api.upload(session, speech(), ttl="PT60S").json()["id"])
+    seal()
+    with restored_afterwards():
+        placed(app)
+        seal()
+    later = timezone.now() + timedelta(minutes=2)
+    said = recover()
+    assert "1 legal holds are lost" in said
+    assert api.client.get("/readyz").status_code == 200
+    with pytest.raises(HoldsLost):
+        sweep(clock=lambda: later)
+    assert vault.blobs.alive(blobs=[made])
+    placed(App.objects.get(id=app.id))
+    call_command("recover", "--holds-placed", stdout=io.StringIO())
+    sweep(clock=lambda: later)
+    assert Artifact.objects.get(id=made).state == "restricted"
+    assert vault.blobs.alive(blobs=[made])
+
+
+def placed(app):
+    return hold.place(
+        tenant=app.tenant,
+        subject=None,
+        app=app,
+        artifact=None,
+        ground=Hold.Ground.WARRANT,
+        reference="2026-SW-17",
+        actor="officer:1",
+        now=timezone.now(),
+    )
 
 
 def test_a_withdrawal_that_is_missing_permits_nothing(world):
@@ -108,6 +183,8 @@ def test_an_erasure_that_is_missing_is_done_again(world):
 
     said = recover()
     assert "dead keys: 1 artifacts and 1 ties went" in said
+    assert Artifact.objects.get(id=recording.id).state == "erased", "before anything answers"
+    assert vault.blobs.left(blobs=[recording.id]) == set()
     tie, subject = Binding.objects.get(id=mine.id), Subject.objects.get(id=mine.subject_id)
     assert (tie.reference, subject.user_id) == (None, None)
     assert not Opening.objects.filter(holder=mine.key_name).exists()
