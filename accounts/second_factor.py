@@ -4,6 +4,9 @@ allauth notes in the session how its person showed who they are, and with which 
 no more.
 """
 
+import time
+
+from allauth.account import app_settings
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
@@ -29,3 +32,17 @@ def way_to_it(user: User) -> str:
     if Authenticator.Type.TOTP in kinds:
         return "mfa_reauthenticate"
     return "mfa_reauthenticate_webauthn" if Authenticator.Type.WEBAUTHN in kinds else ENROL
+
+
+def shown_just_now(request: HttpRequest) -> str:
+    """Say how who signed in has shown who they are within the last minutes: `second_factor`, `fresh_sign_in`, or nothing where they have not."""
+    since = time.time() - app_settings.REAUTHENTICATION_TIMEOUT
+    user = request.user
+    recent = [
+        record
+        for record in (get_authentication_records(request, user) if isinstance(user, User) else [])
+        if record.get("at", 0) > since
+    ]
+    if any(record.get("method") == "mfa" for record in recent) and is_shown(request):
+        return "second_factor"
+    return "fresh_sign_in" if recent else ""

@@ -1,23 +1,19 @@
 """What the compliance officer sees: every row of the domain, none of them editable."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from config import adminconsent, adminlogs, adminpeople  # noqa: F401 - register the pages of consent, of the logs and of people
+from config import adminconsent, adminlogs, adminpeople, adminretention  # noqa: F401 - register the pages of consent, logs, people, retention
 from config.adminsite import ReadOnly
 from consent.models import ConsentRequest, Session
 from hooks.models import Delivery, Subscription
 from hooks.replay import replay
-from retention.models import Artifact, Erasure, Medium, Policy
-from retention.queries import holders_of
+
+MOST_AGAIN = 500
+"""Deliveries that one request of an officer puts back on their way; the rest wait for the next one."""
 
 
 @admin.register(ConsentRequest)
@@ -37,94 +33,19 @@ class SessionAdmin(ReadOnly):
     list_display = ("id", "app", "opened_at", "expires_at", "closed_at")
 
 
-class Shows(admin.SimpleListFilter):
-    """What of the person it shows; what shows both is in both."""
-
-    title = _("shows")
-    parameter_name = "shows"
-
-    def lookups(self, _request: HttpRequest, _page: Any) -> list[tuple[str, str]]:
-        """Name the choices."""
-        return [(medium.value, str(medium.label)) for medium in Medium]
-
-    def queryset(self, _request: HttpRequest, artifacts: QuerySet[Artifact]) -> QuerySet[Artifact]:
-        """Choose."""
-        return artifacts.filter(media__contains=[self.value()]) if self.value() in Medium.values else artifacts
-
-
-@admin.register(Artifact)
-class ArtifactAdmin(ReadOnly):
-    """Artifacts."""
-
-    subject_path = "subject"
-    list_display = (
-        "id",
-        "kind",
-        "shows",
-        "custody",
-        "app",
-        "state",
-        "standing",
-        "recorded_at",
-        "expires_at",
-        "erased_at",
-    )
-    list_filter = ("state", "kind", Shows, "custody", "standing")
-    date_hierarchy = "recorded_at"
-    readonly_fields = ("shows", "derived_from", "made_from_it")
-    exclude = ("parents", "media")
-
-    @admin.display(description=_("shows"))
-    def shows(self, artifact: Artifact) -> str:
-        """Name what it shows of the person."""
-        return gettext(", ").join(str(Medium(each).label) for each in artifact.media)
-
-    @admin.display(description=_("derived from"))
-    def derived_from(self, artifact: Artifact) -> str:
-        """Name the sources."""
-        return ", ".join(str(parent.pk) for parent in artifact.parents.all()) or "-"
-
-    @admin.display(description=_("made from it"))
-    def made_from_it(self, artifact: Artifact) -> str:
-        """Name what was derived from it."""
-        return ", ".join(str(child.pk) for child in artifact.children.all()) or "-"
-
-
-@admin.register(Erasure)
-class ErasureAdmin(ReadOnly):
-    """Erasures, with where each holder stands."""
-
-    subject_path = "subject"
-    list_display = ("id", "app", "state", "requested_at", "due_at", "escalated_at", "completed_at", "certified_at")
-    list_filter = ("state",)
-    date_hierarchy = "requested_at"
-    exclude = ("user", "sealed", "bindings")
-    readonly_fields = ("holders",)
-
-    @admin.display(description=_("holders"))
-    def holders(self, erasure: Erasure) -> SafeString:
-        """Say of each holder how much of it is gone."""
-        rows = [
-            (holder.app, holder.custody, holder.gone, holder.total, holder.acknowledged_at or "-")
-            for holder in holders_of(erasure)
-        ]
-        return format_html_join("", "<p>{} ({}): {}/{} · {}</p>", rows)
-
-
-@admin.register(Policy)
-class PolicyAdmin(ReadOnly):
-    """Retention policies."""
-
-    list_display = ("kind", "medium", "custody", "purpose", "app", "ttl", "longest_seconds", "lowest_rate")
-
-
 @admin.register(Subscription)
 class SubscriptionAdmin(ReadOnly):
     """Hooks."""
 
-    list_display = ("id", "app", "event", "state", "created_at", "ended_at", "end_reason")
-    list_filter = ("state", "event")
-    fields = ("id", "app", "event", "target_url", "state", "created_at", "ended_at", "end_reason")
+    list_display = (
+        "id", "app", "event", "target", "state", "failures", "not_before", "created_at", "ended_at", "end_reason",
+    )  # fmt: skip
+    list_filter = ("state", "event", ("app", admin.RelatedOnlyFieldListFilter))
+    # Of its address scheme, host and port: behind them can stand what the app alone should know.
+    fields = (
+        "id", "app", "event", "target", "state", "failures", "not_before", "previous_until", "created_at",
+        "ended_at", "end_reason",
+    )  # fmt: skip
 
 
 @admin.register(Delivery)
@@ -132,7 +53,7 @@ class DeliveryAdmin(ReadOnly):
     """Deliveries; those given up are the dead letters."""
 
     list_display = ("id", "app", "event", "state", "tries", "created_at", "next_try_at", "last_status", "last_error")
-    list_filter = ("state", "event")
+    list_filter = ("state", "event", ("subscription__app", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("subscription__app",)
     date_hierarchy = "created_at"
     actions = ("replay_chosen",)
@@ -148,8 +69,7 @@ class DeliveryAdmin(ReadOnly):
 
     @admin.action(description=_("Send again"), permissions=["replay"])
     def replay_chosen(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
-        """Put them back on their way; each is entered."""
-        done = [
-            replay(delivery_id=delivery.id, officer=str(request.user.pk), now=timezone.now()) for delivery in chosen
-        ]
-        self.message_user(request, _("%(done)d of %(chosen)d sent again.") % {"done": sum(done), "chosen": len(done)})
+        """Put them back on their way, the oldest first and not all at once; each is entered."""
+        ids = list(chosen.order_by("id").values_list("id", flat=True))
+        done = [replay(delivery_id=id_, officer=str(request.user.pk), now=timezone.now()) for id_ in ids[:MOST_AGAIN]]
+        self.message_user(request, _("%(done)d of %(chosen)d sent again.") % {"done": sum(done), "chosen": len(ids)})

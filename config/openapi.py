@@ -151,7 +151,7 @@ class Operation(AutoSchema):
     def _problems(self) -> set[int]:
         """Return the statuses of the problems that any such operation can answer with."""
         found = set(_EVERYWHERE)
-        if self.method == "POST":
+        if self.method in {"POST", "PUT", "PATCH"}:
             found |= _WITH_BODY
         if self.view.get_authenticators():
             found |= _WITH_TOKEN

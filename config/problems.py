@@ -22,7 +22,9 @@ import consent.errors
 import hooks.errors
 import keyring.errors
 import ledger.errors
+import portal.typeset
 import retention.errors
+import vault.errors
 from consent.terms import Refusal
 
 log = structlog.get_logger(__name__)
@@ -42,13 +44,24 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     retention.errors.ArtifactUnknown: (404, "artifact-unknown"),
     retention.errors.ArtifactGone: (410, "artifact-gone"),
     retention.errors.NoPolicy: (422, "no-retention-policy"),
+    retention.errors.NotProcessed: (422, "moment-impossible"),
     retention.errors.LineageUnknown: (422, "lineage-unknown"),
     retention.errors.SubjectTwice: (422, "subject-twice"),
+    retention.errors.NoLabel: (422, "no-label"),
+    retention.errors.ClipBusy: (503, "clip-busy"),
+    retention.errors.ClipUnreadable: (422, "clip-unreadable"),
+    retention.errors.SignerExpired: (503, "signer-expired"),
     retention.errors.NotHeldByApp: (409, "not-held-by-app"),
     retention.errors.Unsigned: (403, "acknowledgement-unsigned"),
     retention.errors.ErasureUnknown: (404, "erasure-unknown"),
+    retention.errors.ErasureBegun: (409, "erasure-begun"),
+    retention.errors.ProcessorUnknown: (404, "processor-unknown"),
+    retention.errors.DisclosureUnknown: (404, "disclosure-unknown"),
     retention.errors.NothingToErase: (404, "nothing-to-erase"),
     retention.errors.CertificateGone: (404, "no-certificate"),
+    portal.typeset.FontLacks: (406, "no-paper"),
+    vault.errors.BlobLocked: (409, "locked-by-person"),
+    vault.errors.StorageAway: (503, "storage-away"),
     hooks.errors.SubscriptionUnknown: (404, "hook-unknown"),
     hooks.errors.TargetRefused: (422, "hook-target-refused"),
     hooks.errors.ChallengeFailed: (422, "hook-challenge-failed"),
@@ -66,7 +79,9 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     PermissionDenied: (403, "not-permitted"),
 }
 _SENTENCES = {
+    portal.typeset.FontLacks: "The font of this service lacks characters of it, so it cannot be set as a PDF. The file says all of it.",
     RequestDataTooBig: "The body is larger than may be sent here: 16 MiB with a file, 1 MiB without.",
+    vault.errors.BlobLocked: "The person locked this with a passphrase. Ask them to open it in the portal, under Settings; until then nobody can.",
     keyring.errors.KeyGone: "The keys of this record have been destroyed.",
     Http404: "There is nothing at this address.",
     PermissionDenied: "This is not permitted.",
@@ -111,6 +126,18 @@ def _with_reason(error: Exception) -> Response | None:
     match error:
         case consent.errors.Refused(refusal=Refusal() as refusal):
             return _problem(403, "use-refused", refusal.sentence, reason=refusal.reason, cure=refusal.cure)
+        case retention.errors.MarkRefused():
+            return _problem(422, "mark-refused", error.sentence, reason=error.reason)
+        case retention.errors.AudioRefused():
+            return _problem(422, "audio-refused", error.sentence, reason=error.reason)
+        case retention.errors.PortraitRefused():
+            return _problem(422, "portrait-refused", error.sentence, reason=error.reason)
+    return _with_entry(error)
+
+
+def _with_entry(error: Exception) -> Response | None:
+    """Return the problem document of an error that has been entered."""
+    match error:
         case retention.errors.BytesNotTaken(refusal=Refusal() as refusal):
             return _problem(
                 403,
@@ -121,12 +148,8 @@ def _with_reason(error: Exception) -> Response | None:
                 artifact=str(error.artifact),
                 entry=str(error.entry),
             )
-        case retention.errors.MarkRefused():
-            return _problem(422, "mark-refused", error.sentence, reason=error.reason)
-        case retention.errors.AudioRefused():
-            return _problem(422, "audio-refused", error.sentence, reason=error.reason)
-        case retention.errors.PortraitRefused():
-            return _problem(422, "portrait-refused", error.sentence, reason=error.reason)
+        case retention.errors.LabelFixed(entry=entry):
+            return _problem(403, "label-fixed", (type(error).__doc__ or "").strip(), entry=str(entry))
     return None
 
 

@@ -5,6 +5,7 @@
 """
 
 import os
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -79,8 +80,14 @@ if TSA_URL and not TSA_ROOTS:
 ANCHORS = env.list("CONSONANT_ANCHORS", default=[])
 # A file that holds the token that whoever reads /metrics must show. Empty: in local mode this machine reads without one, else nobody.
 METRICS_TOKEN = env.str("CONSONANT_METRICS_TOKEN", "")
+# Who is trusted to have signed a clip's C2PA manifest (PEM), besides this service; `manage.py trust` keeps it. Empty: any that holds counts.
+C2PA_TRUST = Path(env.str("CONSONANT_C2PA_TRUST", str(VAR / "trust" / "c2pa.pem")))
 # Whether hooks may call http and private addresses: on a developer's machine.
 HOOK_TARGETS_PRIVATE = env.bool("CONSONANT_HOOKS_PRIVATE", LOCAL)
+ERASURE_WORKING_DAYS = env.int("CONSONANT_ERASURE_WORKING_DAYS", 15)
+# China's weekdays off, and the Saturdays and Sundays worked instead, as the State Council announces them each year: 2027-01-01,...
+ERASURE_HOLIDAYS = frozenset(map(date.fromisoformat, env.list("CONSONANT_ERASURE_HOLIDAYS", default=[])))
+ERASURE_WORKED_WEEKENDS = frozenset(map(date.fromisoformat, env.list("CONSONANT_ERASURE_WORKED_WEEKENDS", default=[])))
 ORPHAN_GRACE_SECONDS = env.int("CONSONANT_ORPHAN_GRACE_SECONDS", 300)
 
 INSTALLED_APPS = [
@@ -118,6 +125,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "config.outage.Restored",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -157,11 +165,20 @@ OWNER_DATABASE = (
     env.db_url("CONSONANT_OWNER_DATABASE_URL", default="") if env.str("CONSONANT_OWNER_DATABASE_URL", "") else {}
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Voices and faces lie apart from each other and from the rest: in folders or prefixes beside it, or wherever their own options say.
+VAULT_BACKEND = env.str("CONSONANT_VAULT_BACKEND", "vault.storage.DurableFolder")
+VAULT_OPTIONS = env.json("CONSONANT_VAULT_OPTIONS", {"location": str(VAR / "vault")})
+_beside = str(VAULT_OPTIONS.get("location", "vault"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "vault": {
-        "BACKEND": env.str("CONSONANT_VAULT_BACKEND", "vault.storage.DurableFolder"),
-        "OPTIONS": env.json("CONSONANT_VAULT_OPTIONS", {"location": str(VAR / "vault")}),
+    "vault": {"BACKEND": VAULT_BACKEND, "OPTIONS": VAULT_OPTIONS},
+    "vault-voices": {
+        "BACKEND": VAULT_BACKEND,
+        "OPTIONS": env.json("CONSONANT_VAULT_VOICES_OPTIONS", VAULT_OPTIONS | {"location": f"{_beside}-voices"}),
+    },
+    "vault-faces": {
+        "BACKEND": VAULT_BACKEND,
+        "OPTIONS": env.json("CONSONANT_VAULT_FACES_OPTIONS", VAULT_OPTIONS | {"location": f"{_beside}-faces"}),
     },
     "staticfiles": {"BACKEND": "config.staticfiles.Hashed"},
 }
@@ -190,17 +207,31 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Targets take their time: what calls them has workers of its own, so that nothing that must go on time waits for them.
 CELERY_TASK_ROUTES = {
     "hooks.*": {"queue": "hooks"},
+    "retention.make_exports": {"queue": "hooks"},
+    "retention.ask_processors": {"queue": "hooks"},
+    "retention.look": {"queue": "hooks"},
     "consent.check_fallbacks": {"queue": "hooks"},
     "consent.tell_of_notice": {"queue": "hooks"},
 }
 # A tick that waited longer than it may is dropped: the next one does its work.
 CELERY_BEAT_SCHEDULE = {
     "retention.sweep": {"task": "retention.sweep", "schedule": 1.0, "options": {"expires": 5}},
+    "retention.apply_policies": {"task": "retention.apply_policies", "schedule": 30.0, "options": {"expires": 30}},
+    "retention.look_for_overlooked": {
+        "task": "retention.look_for_overlooked",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "retention.sweep_orphans": {"task": "retention.sweep_orphans", "schedule": 30.0, "options": {"expires": 30}},
     "retention.pursue": {"task": "retention.pursue", "schedule": 1.0, "options": {"expires": 5}},
+    "retention.ask_processors": {"task": "retention.ask_processors", "schedule": 2.0, "options": {"expires": 2}},
+    "retention.mend": {"task": "retention.mend", "schedule": 3600.0, "options": {"expires": 3600}},
+    "retention.look": {"task": "retention.look", "schedule": 30.0, "options": {"expires": 30}},
     "consent.lapse": {"task": "consent.lapse", "schedule": 2.0, "options": {"expires": 5}},
     "consent.tell_of_notice": {"task": "consent.tell_of_notice", "schedule": 30.0, "options": {"expires": 30}},
     "consent.check_fallbacks": {"task": "consent.check_fallbacks", "schedule": 86400.0, "options": {"expires": 3600}},
+    "retention.make_exports": {"task": "retention.make_exports", "schedule": 30.0, "options": {"expires": 30}},
+    "retention.close_lockers": {"task": "retention.close_lockers", "schedule": 30.0, "options": {"expires": 30}},
     "hooks.deliver": {"task": "hooks.deliver", "schedule": 1.0, "options": {"expires": 1}},
     "ledger.verify_now": {"task": "ledger.verify_now", "schedule": 30.0, "options": {"expires": 30}},
     "accounts.tidy": {"task": "accounts.tidy", "schedule": 3600.0, "options": {"expires": 3600}},

@@ -7,6 +7,7 @@ from config.docs import docs, document
 from config.health import alive, ready
 from config.metrics import metrics
 from consent.api_grants import jwks
+from portal.api import ErasurePaper
 
 # Officers sign in where everybody does: there wrong passwords are counted.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -19,6 +20,7 @@ urlpatterns = [
     path("api/v1/", include("consent.urls")),
     path("api/v1/", include("hooks.urls")),
     path("", include("retention.urls")),
+    path("api/v1/erasures/<uuid:erasure_id>/certificate.pdf", ErasurePaper.as_view(), name="erasure_paper"),
     path("api/schema/", document, name="schema"),
     path("api/docs/", docs, name="docs"),
     # The token endpoints alone: apps are registered by the operator, and have no pages here.

@@ -32,6 +32,7 @@ from ledger.signing import published_certifier
 from ledger.tiles import TileReader
 from retention import certificate, clip_process
 from retention import clip as clips
+from retention.credential import anchors
 from retention.errors import CertificateBroken, ClipUnreadable
 
 MAX_SHOWN: Final = 20
@@ -171,6 +172,9 @@ def _certificate(data: bytes) -> Exhibit:
         "backups_by": body["unrecoverable_from_backups_by"],
         "gone": len(gone),
         "unconfirmed": len(body["artifacts"]) - len(gone),
+        "kept": sum(1 for each in body["kept"] if each.get("artifact")),
+        "recipients": len(body.get("recipients", [])),
+        "silent": sum(1 for each in body.get("recipients", []) if each["outcome"] not in {"deleted", "not_found"}),
         "entries": len(body["entries"]),
     }
     return _found(Kind.CERTIFICATE, findings, facts)
@@ -353,7 +357,7 @@ def _place(entry: Entry, size: int) -> Place:
 
 def _clip(data: bytes) -> Exhibit:
     try:
-        said = clip_process.read(data)
+        said = clip_process.read(data, anchors=anchors())
     except ClipUnreadable:
         return Exhibit(Kind.CLIP, Outcome.OPEN, "unreadable")
     if said is None:

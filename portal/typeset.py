@@ -14,6 +14,7 @@ from unicodedata import normalize
 
 import typst
 
+from portal.words.certificates import certificate_sheet
 from portal.words.sheets import Sheet
 
 _FONTS: Final = Path(__file__).parent / "fonts"
@@ -44,6 +45,16 @@ def typeset(sheet: Sheet, *, now: datetime) -> bytes:
         pdf_standards="ua-1",
         timestamp=now.replace(microsecond=0),
     )
+
+
+def typeset_certificate(signed: bytes, *, now: datetime) -> bytes:
+    """Return an erasure certificate as a paper, in the language that is active; the file itself is what proves it.
+
+    Raises:
+        FontLacks: It would have holes.
+        retention.errors.CertificateBroken: It is no certificate.
+    """
+    return typeset(certificate_sheet(signed, now=now), now=now)
 
 
 @cache

@@ -1,6 +1,22 @@
 from django.urls import path
 
-from portal.views import apps, ask, delegates, events, now, papers, records, rights, settings, theme, tour, verify
+from portal.views import (
+    apps,
+    ask,
+    delegates,
+    events,
+    exports,
+    locker,
+    now,
+    papers,
+    records,
+    rights,
+    schedule,
+    settings,
+    theme,
+    tour,
+    verify,
+)
 
 app_name = "portal"
 urlpatterns = [
@@ -22,13 +38,20 @@ urlpatterns = [
     path("apps/papers/<uuid:grant_id>/<slug:kind>.pdf", papers.paper_pdf, name="sheet_pdf"),
     path("records/", records.records, name="records"),
     path("records/erase/<uuid:artifact_id>/", records.erase_one, name="erase_one"),
+    path("records/restrict/<uuid:artifact_id>/", records.restrict_one, name="restrict_one"),
     path("rights/", rights.rights, name="rights"),
-    path("rights/export/", rights.export, name="export"),
+    path("rights/export/", exports.exports, name="export"),
+    path("rights/export/<str:token>/file", exports.take_it, name="take_export"),
+    path("rights/export/<uuid:export_id>/destroy/", exports.let_go, name="drop_export"),
     path("rights/erase/", rights.erase, name="erase_all"),
     path("rights/erase/<uuid:app_id>/", rights.erase, name="erase_app"),
     path("rights/erasures/<uuid:erasure_id>/", rights.erasure, name="erasure"),
+    path("rights/erasures/<uuid:erasure_id>/identify/", rights.identify, name="identify"),
+    path("rights/erasures/<uuid:erasure_id>/cancel/", rights.cancel_erasure, name="cancel_erasure"),
     path("rights/erasures/<uuid:erasure_id>/certificate", rights.certificate, name="certificate"),
+    path("rights/erasures/<uuid:erasure_id>/certificate.pdf", rights.certificate_pdf, name="certificate_pdf"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/lock/", locker.locker, name="locker"),
     path("settings/about/", settings.profile, name="profile"),
     path("delegates/", delegates.delegates, name="delegates"),
     path("delegates/ask/<slug:way>/", delegates.ask, name="delegate"),
@@ -40,4 +63,5 @@ urlpatterns = [
     path("theme/", theme.theme, name="theme"),
     path("tour/", tour.tour, name="tour"),
     path("verify", verify.verify, name="verify"),
+    path("retention-schedule", schedule.schedule, name="schedule"),
 ]

@@ -1,6 +1,6 @@
 """What the rooms have in common: who may look and act, how a page is made, how a verb's refusal is said."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -20,6 +20,9 @@ REFUSED = (ConsentError, TargetRefused)
 class Room(ReadOnly):
     """Pages of our own, where Django's would offer to edit a row."""
 
+    pages: ClassVar = "admin/consent"
+    """The folder of their templates."""
+
     def must_see(self, request: HttpRequest) -> None:
         """Refuse who may not look at these rows."""
         if not self.has_view_permission(request):
@@ -34,7 +37,7 @@ class Room(ReadOnly):
     ) -> HttpResponse:
         """Show a row to who may look at it."""
         self.must_see(request)
-        if request.method != "GET" or object_id is None:
+        if request.method not in {"GET", "HEAD"} or object_id is None:
             raise PermissionDenied
         return self.show_row(request, object_id)
 
@@ -60,6 +63,6 @@ class Room(ReadOnly):
     def page(self, request: HttpRequest, name: str, *, status: int = 200, **context: Any) -> HttpResponse:
         """Show a page of the room; no cache keeps it."""
         context = {**self.admin_site.each_context(request), "opts": self.opts, **context}
-        answer = TemplateResponse(request, f"admin/consent/{name}.html", context, status=status)
+        answer = TemplateResponse(request, f"{self.pages}/{name}.html", context, status=status)
         add_never_cache_headers(answer)
         return answer

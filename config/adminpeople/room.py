@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -29,17 +28,8 @@ class PeopleRoom(Room):
         own = [path("<uuid:row_id>/reveal/", view, name=name)] if self.masked else []
         return [*own, *super().get_urls()]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        _form_url: str = "",
-        _extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show a row, what identifies anybody masked; of a subject's rows only once the look at it is entered."""
-        self.must_see(request)
-        if request.method not in {"GET", "HEAD"} or object_id is None:
-            raise PermissionDenied
         with transaction.atomic():
             row = self.row(request, object_id)
             answer = self.show(request, row)

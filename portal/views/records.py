@@ -17,8 +17,9 @@ from consent.queries import records_of
 from portal.acting import person, while_it_stands
 from portal.views import SignedIn
 from portal.words.things import lineage
-from retention import discard
-from retention.errors import ArtifactUnknown
+from retention import discard, restrict
+from retention.errors import ArtifactUnknown, NotRestricted
+from retention.models import Artifact
 from retention.queries import artifacts_of
 
 RECORDS_A_PAGE = 50
@@ -69,6 +70,31 @@ def erase_one(request: SignedIn, artifact_id: uuid.UUID) -> HttpResponse:
         messages.success(request, _("Being erased, with all that was made from it."))
     else:
         messages.info(request, _("This had gone already."))
+    return redirect("portal:records")
+
+
+@never_cache
+@login_required
+@require_POST
+def restrict_one(request: SignedIn, artifact_id: uuid.UUID) -> HttpResponse:
+    """Keep one thing, and let nobody use it, for one of the reasons that the law knows (GDPR 18)."""
+    who, reason = person(request), request.POST.get("reason", "")
+    if reason not in Artifact.Restriction.values:
+        raise Http404
+    try:
+        with while_it_stands():
+            restrict.by_subject(
+                user=who.user,
+                artifact_id=artifact_id,
+                reason=Artifact.Restriction(reason),
+                now=timezone.now(),
+                by=who.by,
+            )
+        messages.success(request, _("Nobody may use it from now on, nor what was made from it. It goes in its time."))
+    except ArtifactUnknown:
+        raise Http404 from None
+    except NotRestricted:
+        messages.info(request, _("This cannot be restricted: it is going, or is restricted already."))
     return redirect("portal:records")
 
 

@@ -27,6 +27,8 @@ _REFUSALS = {
     "combination_not_allowed": gettext_lazy("you had not allowed these two to be joined"),
     "purpose_exceeded": gettext_lazy("it was recorded for less than this"),
     "source_unpermitted": gettext_lazy("it would be made from something that was made without your permission"),
+    "source_restricted": gettext_lazy("it would be made from something that may not be used"),
+    "restricted": gettext_lazy("it may not be used"),
     "uses_exhausted": gettext_lazy("you had allowed one use, and it was over"),
     "term_over": gettext_lazy("the time you allowed was over"),
     "consent_withdrawn": gettext_lazy("your consent had been taken back"),
@@ -63,11 +65,19 @@ _MADE: dict[tuple[str, str], Promise] = {
     (Kind.SYNTHESIS, "voice"): gettext_lazy("%(app)s made speech in your voice"),
     (Kind.SYNTHESIS, "portrait"): gettext_lazy("%(app)s made a picture of you by machine"),
     (Kind.SYNTHESIS, "both"): gettext_lazy("%(app)s made a picture of you speak in your voice"),
+    (Kind.MODEL, "voice"): gettext_lazy("%(app)s made a model of your voice"),
+    (Kind.MODEL, "portrait"): gettext_lazy("%(app)s made a model of your face"),
+    (Kind.MODEL, "both"): gettext_lazy("%(app)s made a model of your voice and face"),
+    (Kind.FEATURES, "voice"): gettext_lazy("%(app)s received features of your speech"),
+    (Kind.TRANSCRIPT, "voice"): gettext_lazy("%(app)s wrote down what you said"),
 }
 _THINGS = {
     Kind.UPLOAD: gettext_lazy("A recording or picture that %(app)s received"),
     Kind.EMBEDDING: gettext_lazy("A voiceprint made by %(app)s"),
     Kind.SYNTHESIS: gettext_lazy("Speech in your voice, made by %(app)s,"),
+    Kind.MODEL: gettext_lazy("A model of your voice, made by %(app)s,"),
+    Kind.FEATURES: gettext_lazy("Features of your speech, received by %(app)s,"),
+    Kind.TRANSCRIPT: gettext_lazy("A transcript of your words, made by %(app)s,"),
 }
 
 _RELATIONSHIPS = {
@@ -305,6 +315,55 @@ def _over(payload: dict[str, Any], words: dict[str, str]) -> Told:
     return Told(_("%(thing)s is over with its session: it was never stored") % _thing(payload, words))
 
 
+_WHY_RESTRICTED = {
+    "objection": gettext_lazy("you object to its use"),
+    "accuracy": gettext_lazy("you say that it is wrong"),
+    "claim": gettext_lazy("you need it for a claim"),
+}
+
+
+def _restricted(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    why = str(_WHY_RESTRICTED.get(payload["reason"], payload["reason"]))
+    return Told(_("%(thing)s was restricted: nobody may use it") % _thing(payload, words), "stopped", [why])
+
+
+def _unrestricted(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(_("%(thing)s may be used again") % _thing(payload, words), "use")
+
+
+def _kept_by_hold(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    sentence = _("%(thing)s should have gone, and a legal hold keeps it: nobody may use it")
+    return Told(sentence % _thing(payload, words), "stopped")
+
+
+def _hold_placed(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    return Told(_("A legal hold was placed on what was made of your voice"), "stopped", [_ground(payload)])
+
+
+def _hold_released(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    return Told(_("A legal hold on what was made of your voice has ended"), details=[_ground(payload)])
+
+
+def _ground(payload: dict[str, Any]) -> str:
+    return str(_GROUNDS.get(payload["ground"], payload["ground"]))
+
+
+_GROUNDS = {
+    "warrant": gettext_lazy("It rests on a warrant."),
+    "subpoena": gettext_lazy("It rests on a subpoena."),
+    "litigation": gettext_lazy("It is for a legal claim."),
+    "regulator": gettext_lazy("An authority asked for it."),
+}
+
+
+def _processed(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    if "purpose_met_at" in payload:
+        sentence = _("%(app)s reported that the purpose of this was met: %(kind)s")
+    else:
+        sentence = _("%(app)s reported that it has processed this: %(kind)s")
+    return Told(sentence % _thing(payload, words), details=[_until(_("kept until {at}"), payload, "expires_at")])
+
+
 def _discarded(payload: dict[str, Any], words: dict[str, str]) -> Told:
     others = len(payload.get("going", [])) - 1
     return Told(
@@ -370,6 +429,88 @@ def _erasure_completed(payload: dict[str, Any], _words: dict[str, str]) -> Told:
     )
 
 
+def _erasure_identified(_payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    return Told(_("It was shown that an erasure was asked for by you"))
+
+
+def _erasure_decided(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    held = sum(1 for each in payload.get("kept", []) if each.get("artifact"))
+    details = []
+    if held:
+        said = ngettext("%(n)d thing is kept by law", "%(n)d things are kept by law", held)
+        details.append(said % {"n": held})
+    if payload.get("outcome") == "refused":
+        return Told(_("An erasure was refused"), "stopped", details)
+    return Told(_("An erasure was decided on"), details=details)
+
+
+def _erasure_extended(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    return Told(
+        _("An erasure takes longer than planned"),
+        "stopped",
+        [
+            _("Why: %(reason)s") % {"reason": payload.get("reason", "")},
+            _until(_("to be done by {at}"), payload, "due_at"),
+        ],
+    )
+
+
+def _erasure_cancelled(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    if "taken_over_by" in payload:
+        return Told(_("An erasure that waited for you is part of another one now"))
+    return Told(_by(words, _("You took an erasure back"), _("%(who)s took an erasure back")))
+
+
+def _erasure_reminded(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    n = len(payload.get("apps", []))
+    return Told(
+        ngettext("%(n)d app was reminded to confirm an erasure", "%(n)d apps were reminded to confirm an erasure", n)
+        % {"n": n}
+    )
+
+
+_ON = {
+    "consent": gettext_lazy("with your consent"),
+    "transaction": gettext_lazy("for something that you asked for"),
+    "law": gettext_lazy("because a law demands it"),
+    "warrant": gettext_lazy("because a court ordered it"),
+}
+
+
+def _disclosed(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    said = {**_thing(payload, words), "name": payload.get("name", "")}
+    return Told(
+        _("%(app)s passed this on to %(name)s: %(kind)s") % said,
+        "use",
+        [str(_ON.get(payload.get("basis", ""), payload.get("basis", "")))],
+    )
+
+
+def _recipient_asked(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(
+        _("To whom %(app)s had passed this on was asked to erase it: %(kind)s") % _thing(payload, words),
+        details=[_until(_("it has until {at} to confirm"), payload, "deadline")],
+    )
+
+
+def _recipient_answered(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    said = _thing(payload, words)
+    match payload.get("outcome"):
+        case "refused":
+            return Told(_("To whom %(app)s had passed this on refused to erase it: %(kind)s") % said, "stopped")
+        case "not_found":
+            return Told(
+                _("To whom %(app)s had passed this on confirmed that it has nothing of it: %(kind)s") % said, "yes"
+            )
+    return Told(_("To whom %(app)s had passed this on confirmed that it is erased: %(kind)s") % said, "yes")
+
+
+def _recipient_late(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(
+        _("To whom %(app)s had passed this on did not answer in time: %(kind)s") % _thing(payload, words), "stopped"
+    )
+
+
 def _viewed(payload: dict[str, Any], _words: dict[str, str]) -> Told:
     if "fields" not in payload:
         return Told(_("A compliance officer looked at a record about you"))
@@ -385,7 +526,69 @@ def _viewed(payload: dict[str, Any], _words: dict[str, str]) -> Told:
 
 
 def _exported(_payload: dict[str, Any], words: dict[str, str]) -> Told:
-    return Told(_by(words, _("You took your data with you"), _("%(who)s took your data with them")))
+    return Told(_by(words, _("You asked for a file with your data"), _("%(who)s asked for a file with your data")))
+
+
+def _downloaded(_payload: dict[str, Any], words: dict[str, str]) -> Told:
+    yours, theirs = _("You loaded the file with your data"), _("%(who)s loaded the file with your data")
+    return Told(_by(words, yours, theirs))
+
+
+def _export_refused(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    again = [_until(_("It can be asked for again from {at} on."), payload, "again_at")]
+    return Told(_("A file with your data was not begun: it was asked for too often that day"), details=again)
+
+
+def _export_extended(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    return Told(
+        _("The file with your data takes longer"),
+        details=[
+            _("Why: %(why)s") % {"why": payload.get("why", "")},
+            _until(_("At the latest: {at}"), payload, "due_at"),
+        ],
+    )
+
+
+def _locker_made(_payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    return Told(_("You locked with a passphrase what is taken of you from now on"))
+
+
+def _locker_opened(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    return Told(_("You opened what is locked"), details=[_until(_("until {at}"), payload, "until")])
+
+
+def _locker_closed(_payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    return Told(_("You locked it again"))
+
+
+def _locker_switched(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    if payload.get("on"):
+        return Told(_("You lock again what is taken of you from now on"))
+    return Told(_("You lock no more what is taken of you from now on"))
+
+
+def _locker_changed(_payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    return Told(_("You changed your passphrase"))
+
+
+def _label_waived(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(
+        _("%(app)s gave somebody speech in your voice without the spoken label that says that AI made it") % words,
+        "use",
+        [
+            _("They asked for it, and agreed to label it themselves. The file still says what it is."),
+            _("The app's references: %(request)s, %(agreement)s")
+            % {"request": payload["request"], "agreement": payload["agreement"]},
+        ],
+    )
+
+
+def _label_change_refused(_payload: dict[str, Any], words: dict[str, str]) -> Told:
+    return Told(
+        _("%(app)s tried to change what marks speech in your voice as made by AI") % words,
+        "stopped",
+        [_("That is not possible here. Nothing was changed.")],
+    )
 
 
 def _spoken(payload: dict[str, Any], words: dict[str, str]) -> Told:
@@ -457,14 +660,39 @@ _TELLERS: dict[str, Callable[[dict[str, Any], dict[str, str]], Told]] = {
     "artifact.erased": _erased,
     "artifact.lapsed": _over,
     "artifact.discarded": _discarded,
+    "artifact.processed": _processed,
+    "artifact.restricted": _restricted,
+    "artifact.unrestricted": _unrestricted,
+    "artifact.held": _kept_by_hold,
+    "hold.placed": _hold_placed,
+    "hold.released": _hold_released,
     "artifact.erase_requested": _app_asked,
     "artifact.erase_acknowledged": _app_confirmed,
     "erasure.requested": _erasure_requested,
     "erasure.escalated": _erasure_escalated,
     "erasure.completed": _erasure_completed,
+    "erasure.identified": _erasure_identified,
+    "erasure.decided": _erasure_decided,
+    "erasure.extended": _erasure_extended,
+    "erasure.cancelled": _erasure_cancelled,
+    "erasure.reminded": _erasure_reminded,
+    "disclosure.made": _disclosed,
+    "disclosure.erase_requested": _recipient_asked,
+    "disclosure.attested": _recipient_answered,
+    "disclosure.overdue": _recipient_late,
     "access.viewed": _viewed,
     "access.exported": _exported,
+    "access.downloaded": _downloaded,
+    "access.refused": _export_refused,
+    "access.extended": _export_extended,
+    "locker.made": _locker_made,
+    "locker.opened": _locker_opened,
+    "locker.closed": _locker_closed,
+    "locker.switched": _locker_switched,
+    "locker.changed": _locker_changed,
     "consent.spoken": _spoken,
+    "label.waived": _label_waived,
+    "label.change_refused": _label_change_refused,
     "delegation.requested": _delegation_requested,
     "delegation.approved": _delegation_approved,
     "delegation.refused": _delegation_refused,

@@ -17,6 +17,9 @@ _KINDS: dict[str, Promise] = {
     Kind.UPLOAD: gettext_lazy("recording"),
     Kind.EMBEDDING: gettext_lazy("voiceprint"),
     Kind.SYNTHESIS: gettext_lazy("speech in your voice"),
+    Kind.MODEL: gettext_lazy("model of your voice"),
+    Kind.FEATURES: gettext_lazy("features of your speech"),
+    Kind.TRANSCRIPT: gettext_lazy("transcript of your words"),
 }
 _TITLES: dict[tuple[str, str], Promise] = {
     (Kind.UPLOAD, "voice"): gettext_lazy("Recording"),
@@ -27,6 +30,11 @@ _TITLES: dict[tuple[str, str], Promise] = {
     (Kind.SYNTHESIS, "voice"): gettext_lazy("Speech in your voice"),
     (Kind.SYNTHESIS, "portrait"): gettext_lazy("Picture of you, made by machine"),
     (Kind.SYNTHESIS, "both"): gettext_lazy("Picture of you that speaks in your voice"),
+    (Kind.MODEL, "voice"): gettext_lazy("Model of your voice"),
+    (Kind.MODEL, "portrait"): gettext_lazy("Model of your face"),
+    (Kind.MODEL, "both"): gettext_lazy("Model of your voice and face"),
+    (Kind.FEATURES, "voice"): gettext_lazy("Features of your speech"),
+    (Kind.TRANSCRIPT, "voice"): gettext_lazy("Transcript of your words"),
 }
 _MARKS = {
     "c2pa": gettext_lazy("signed data in the file (C2PA)"),
@@ -89,7 +97,7 @@ def thing(artifact: Artifact, now: datetime) -> Thing:
         keeping=_keeping(artifact, going=going),
         warning=_warning(artifact),
         mark=marks(artifact.marking, artifact.audible_label),
-        exists=artifact.state == Artifact.State.ACTIVE and artifact.custody != Custody.NONE and not going,
+        exists=artifact.state in Artifact.LIVING and artifact.custody != Custody.NONE and not going,
     )
 
 
@@ -106,7 +114,7 @@ def lineage(artifacts: Collection[Artifact], now: datetime) -> list[Thing]:
 
 
 def _title(artifact: Artifact) -> str:
-    what = str(_TITLES.get((artifact.kind, medium(artifact.media)), artifact.kind))
+    what = str(_TITLES.get((artifact.kind, medium(artifact.media)), kind(artifact.kind)))
     if artifact.duration_ms is None:
         return what
     return _("%(what)s, %(seconds)s seconds") % {"what": what, "seconds": seconds(artifact.duration_ms)}
@@ -139,9 +147,25 @@ def _kept_here(artifact: Artifact, *, going: bool) -> str:
         return format_html(_("Destroyed at {at}."), at=moment(artifact.erased_at, exact=True))
     if artifact.state == Artifact.State.SHREDDED and artifact.key_destroyed_at:
         return format_html(_("Unreadable since {at}; being deleted."), at=moment(artifact.key_destroyed_at, exact=True))
+    if apart := _kept_apart(artifact, going=going):
+        return apart
     if artifact.state == Artifact.State.ACTIVE and not going:
         return format_html(_("Kept here, encrypted, until {at}."), at=moment(artifact.expires_at, exact=True))
     return _("Being destroyed now.")
+
+
+def _kept_apart(artifact: Artifact, *, going: bool) -> str:
+    """Say why it is kept and not used, if so."""
+    if artifact.state == Artifact.State.ERASE_FAILED:
+        return _("It could not be destroyed yet. Nobody can read it; we go on trying.")
+    if artifact.state != Artifact.State.RESTRICTED:
+        return ""
+    if artifact.is_held:
+        return _("Kept beyond its time by a legal hold. Nobody may use it, and it goes when the hold ends.")
+    at = moment(artifact.expires_at, exact=True)
+    return (
+        "" if going else format_html(_("Kept here, encrypted, until {at}. It is restricted: nobody may use it."), at=at)
+    )
 
 
 def _kept_by_app(artifact: Artifact, *, going: bool) -> str:

@@ -223,7 +223,8 @@ def _shows(exhibit: Exhibit) -> tuple[list[str], list[str]]:
         return proves, proves_not
     if exhibit.clip.manifest:
         proves += [_("that nothing in the file was changed since whoever is named signed it.")]
-        proves_not += [_("that the signer is who the certificate says: no list of trusted signers is asked here;")]
+        if not exhibit.clip.manifest.trusted:
+            proves_not += [_("that the signer is who the certificate says: this service does not know them;")]
     if exhibit.clip.aigc:
         proves_not += [_("that the AIGC metadata is true: it is not signed, and anybody can write it into a file;")]
     if exhibit.places:
@@ -239,9 +240,13 @@ def _certificate(exhibit: Exhibit) -> list[tuple[str, str]]:
     said = exhibit.facts
     if "scope" not in said:
         return _log(exhibit)
-    whole = said["scope"] == "everything"
+    scopes = {
+        "everything": _("everything of a person in this log"),
+        "app": _("what one app had of a person"),
+        "consent": _("what was made under a consent that was taken back"),
+    }
     facts = [
-        (_("Erased"), _("everything of a person in this log") if whole else _("what one app had of a person")),
+        (_("Erased"), scopes[said["scope"]]),
         (_("Things gone"), number_format(said["gone"])),
     ]
     if said["unconfirmed"]:
@@ -250,12 +255,23 @@ def _certificate(exhibit: Exhibit) -> list[tuple[str, str]]:
             "%(n)d thing: no app has said that it is gone", "%(n)d things: no app has said that they are gone", n
         )
         facts += [(_("NOT CONFIRMED"), confirmed % {"n": n})]
+    if said["recipients"]:
+        facts += [(_("Passed on to others"), number_format(said["recipients"]))]
+    if said["silent"]:
+        n = said["silent"]
+        silent = ngettext("%(n)d time without a yes", "%(n)d times without a yes", n) % {"n": n}
+        facts += [(_("OF THESE NOT CONFIRMED"), silent)]
+    if said["kept"]:
+        facts += [(_("Things kept by law"), number_format(said["kept"]))]
+    destroyed = [
+        (_("Keys of the records destroyed"), _at(said["keys_destroyed_at"])),
+        (_("In no backup by"), _at(said["backups_by"])),
+    ]
     return [
         *facts,
         (_("Asked for"), _at(said["requested_at"])),
         (_("Done"), _at(said["completed_at"])),
-        (_("Keys of the records destroyed"), _at(said["keys_destroyed_at"])),
-        (_("In no backup by"), _at(said["backups_by"])),
+        *(destroyed if said["keys_destroyed_at"] else []),
         (_("Entries shown"), number_format(said["entries"])),
         *_log(exhibit),
     ]
@@ -307,6 +323,8 @@ def _clip(exhibit: Exhibit) -> list[tuple[str, str]]:
         intact = _("nothing was changed since it was signed") if manifest.intact else _("DOES NOT HOLD")
         facts += [(_("C2PA manifest"), intact)]
         facts += [(_("Signed by"), manifest.signer)] if manifest.signer else []
+        known = _("who signed is known to this service") if manifest.trusted else _("not known to this service")
+        facts += [(_("The signer"), known)] if manifest.intact else []
         facts += [(_("Made with"), manifest.generator)] if manifest.generator else []
         facts += [(_("It says"), _("made by AI"))] if manifest.made_by_ai else []
     elif clip.aigc:

@@ -20,7 +20,7 @@ from accounts.models import App
 from config.rates import Rate
 from tests.api.world import OPERATIONS, SCOPES, build
 from tests.conftest import Api, kinds, speech
-from tests.factories import AppFactory, OfficerFactory, UserFactory, sign_in
+from tests.factories import AppFactory, OfficerFactory, UserFactory, sign_in, sign_in_just_now
 
 pytestmark = pytest.mark.django_db
 
@@ -113,8 +113,45 @@ CALLS = [
         suspended=201,
         body={"session": "session_id", "mark": WATERMARK},
     ),
+    *(
+        Call(
+            "post",
+            f"retention:{name}",
+            "record",
+            own=201,
+            others=404,
+            suspended=201,
+            body={"session": "session_id", **facts},
+        )
+        for name, facts in (("models", {}), ("features", {"feature": "mfcc", "dimensions": 40}), ("transcripts", {}))
+    ),
     Call("get", "retention:artifact", "record", own=200, others=404, suspended=200),
+    Call(
+        "patch",
+        "retention:artifact",
+        "record",
+        own=200,
+        others=404,
+        suspended=200,
+        body={"processed_at": "now"},
+    ),
     Call("delete", "retention:artifact", "record", own=202, others=404, suspended=202),
+    *(
+        Call(
+            method, "retention:mark", "record", own=own, others=404, suspended=own, arguments={"artifact_id": "held_id"}
+        )
+        for method, own in (("get", 200), ("put", 403), ("patch", 403), ("delete", 403))
+    ),
+    Call(
+        "post",
+        "retention:waivers",
+        "record",
+        own=201,
+        others=404,
+        suspended=201,
+        body={"request": "ticket 7", "agreement": "terms v3", "recipient": "user_id"},
+        arguments={"artifact_id": "held_id"},
+    ),
     Call("get", "retention:content", "record", own=200, others=404, suspended=403),
     Call(
         "post",
@@ -126,9 +163,22 @@ CALLS = [
         body=ACK,
         arguments={"artifact_id": "held_id"},
     ),
+    Call("get", "retention:processors", "record", own=200, others=200, suspended=200),
+    Call("get", "retention:disclosures", "record", own=200, others=404, suspended=200),
+    Call(
+        "post",
+        "retention:disclosures",
+        "record",
+        own=201,
+        others=404,
+        suspended=403,
+        body={"processor": "processor_id", "basis": "consent"},
+    ),
+    Call("post", "retention:attestations", None, own=403, others=403, suspended=403, body={"outcome": "received"}),
     Call("post", "retention:erasures", "consent", own=202, others=404, suspended=202, body={"subject_ref": "user_id"}),
     Call("get", "retention:erasure", "consent", own=200, others=404, suspended=200),
     Call("get", "retention:certificate", "consent", own=200, others=404, suspended=200),
+    Call("get", "erasure_paper", "consent", own=200, others=404, suspended=200),
     Call("delete", "retention:voice_consent", "consent", own=202, others=404, suspended=202),
     Call("get", "hooks:hooks", "hooks", own=200, others=200, suspended=200),
     Call(
@@ -142,9 +192,14 @@ CALLS = [
     ),
     Call("get", "hooks:hook", "hooks", own=200, others=404, suspended=200),
     Call("delete", "hooks:hook", "hooks", own=204, others=404, suspended=204),
+    Call("post", "hooks:hook_secret", "hooks", own=201, others=404, suspended=201, body={"overlap": "PT1H"}),
     Call("get", "ledger:entry", None, own=200, others=200, suspended=200),
     Call("get", "ledger:proof", None, own=200, others=200, suspended=200),
 ]
+
+
+MAKE = {f"retention:{name}" for name in ("embeddings", "syntheses", "models", "features", "transcripts", "batch")}
+"""Where an app says what it made: a fact, permitted or not."""
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
@@ -188,9 +243,9 @@ class TestMatrix:
         before = kinds()
         with kept(call, world) as answer:
             assert answer.status_code == call.suspended, answer.content
-            if call.suspended == 403:
+            if call.suspended == 403 != call.own:
                 assert answer.json()["reason"] == "app_suspended"
-            if call.route in {"retention:embeddings", "retention:syntheses", "retention:batch"}:
+            if call.route in MAKE:
                 [made] = answer.json().get("records", [answer.json()])
                 assert made["standing"] == "unpermitted"
                 assert kinds()[len(before) :] == ["use.unpermitted"]
@@ -233,7 +288,7 @@ def tried(call, world, **how):
 @contextmanager
 def kept(call, world, *, by=None, client=None, headers=None, instead=None):
     """Try a call; what it did is there in the block and is then undone. `instead` stands for every id."""
-    names = vars(world) | {"user_id": world.user_id, "target": world.receiver.url}
+    names = vars(world) | {"target": world.receiver.url, "now": timezone.now().isoformat()}
     if instead:
         names |= dict.fromkeys([name for name in names if name.endswith("_id") or name == "ref"], instead)
     pattern = next(each for space, each in routes(get_resolver().url_patterns) if space + str(each.name) == call.route)
@@ -247,7 +302,7 @@ def kept(call, world, *, by=None, client=None, headers=None, instead=None):
             files = {name: SimpleUploadedFile("clip", CLIP) for name in call.files}
             answer = client.post(path, {**body, **files}, headers=headers)
         elif body:
-            answer = client.post(path, body, content_type="application/json", headers=headers)
+            answer = getattr(client, call.method)(path, body, content_type="application/json", headers=headers)
         else:
             answer = getattr(client, call.method)(path, headers=headers)
         yield answer
@@ -264,12 +319,13 @@ def filled(said, names):
 
 
 def test_s0_7_every_call_needs_a_token_but_those_that_prove_and_is_counted(world, settings):
-    """Authentication everywhere: what is open holds nothing of anybody (proofs, the published logs, the document itself).
+    """Authentication everywhere: what is open holds nothing of anybody (proofs, the published logs, the document itself), or is signed.
 
     Against crawling each call counts, found or not: over the app's quota there is no answer.
     """
     open_to_all = {(call.method, call.route) for call in CALLS if call.scope is None}
-    assert open_to_all == {("get", "ledger:entry"), ("get", "ledger:proof")}
+    signed = {("post", "retention:attestations")}
+    assert open_to_all == {("get", "ledger:entry"), ("get", "ledger:proof")} | signed
     for call in CALLS:
         if call.scope:
             answer = tried(call, world, headers={})
@@ -309,7 +365,7 @@ def test_what_is_anothers_is_as_unknown_in_a_body(world, receiver):
             assert same(refused, neighbour.api.post(f"/api/v1/{path}", body | {name: [NOBODYS]}))
 
 
-PUBLIC = {"home", "card", "events", "consent", "theme", "tour", "verify", "defer", "notice", "qr"}
+PUBLIC = {"home", "card", "events", "consent", "theme", "tour", "verify", "defer", "notice", "qr", "schedule"}
 """Pages that a stranger may open; what they show is told by the portal's own tests."""
 NAMED = {
     "withdraw": ("post", "grant_id"),
@@ -317,9 +373,15 @@ NAMED = {
     "resume": ("post", "grant_id"),
     "reaffirm": ("get", "grant_id"),
     "erase_one": ("post", "artifact_id"),
+    "restrict_one": ("post", "artifact_id"),
+    "take_export": ("get", "export_token"),
+    "drop_export": ("post", "export_id"),
     "erase_app": ("get", "app_id"),
     "erasure": ("get", "erasure_id"),
     "certificate": ("get", "erasure_id"),
+    "certificate_pdf": ("get", "erasure_id"),
+    "identify": ("get", "erasure_id"),
+    "cancel_erasure": ("post", "erasure_id"),
     "receipt": ("get", "grant_id"),
     "sheet": ("get", "grant_id"),
     "sheet_pdf": ("get", "grant_id"),
@@ -349,7 +411,7 @@ class TestPages:
         method, argument = NAMED[name]
         for person in (UserFactory(), OfficerFactory()):
             browser = Client()
-            browser.force_login(person)
+            sign_in_just_now(browser, person, reauthenticated=True)
             answers = []
             for one in (getattr(world, argument, world.app.id), NOBODYS):
                 first, *others = pages()[name].pattern.converters

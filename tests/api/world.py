@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from django.utils import timezone
 
@@ -12,8 +13,13 @@ from consent.ask import ask
 from consent.models import Delegation, Grant
 from ledger.publish import publish
 from ledger.sequence import sequence
+from retention.export import export
+from retention.make_exports import make_exports
+from retention.models import Export
 from retention.pursue import pursue
+from retention.register_processor import Words, register_processor
 from retention.sweep import sweep
+from retention.take_export import link_of
 from tests.conftest import Api, speech
 from tests.factories import UserFactory
 from tests.hooks.receiver import Receiver
@@ -43,9 +49,30 @@ class World:
     """A phrase that waits to be said."""
     delegation_id: uuid.UUID
     """Somebody asks to act for somebody; no app knows of it."""
+    processor_id: uuid.UUID
+    disclosure_id: uuid.UUID
+    """Of what the app holds, to that processor."""
     ref: uuid.UUID
     receiver: Receiver
     user_id: str = "user-1"
+
+    @property
+    def export_id(self) -> uuid.UUID:
+        """Of a file with all that is known of the person, ready to be taken."""
+        return self._export.id
+
+    @property
+    def export_token(self) -> str:
+        """By which that file is taken."""
+        return link_of(self._export)
+
+    @cached_property
+    def _export(self) -> Export:
+        asked = export(user=self.grant.subject.user, by=None, now=timezone.now())
+        make_exports(clock=timezone.now)
+        asked.refresh_from_db()
+        assert asked.state == Export.State.READY
+        return asked
 
 
 def allowed(app, user, *, ref):
@@ -81,6 +108,10 @@ def build(app, receiver: Receiver) -> World:
     theirs = made(api.post("/api/v1/sessions", {"grant": str(allowed(app, UserFactory(), ref="user-2").id)}))
     facts = {"session": theirs["id"], "custody": "app", "mark": {"kind": "watermark", "watermark_id": "wm-7"}}
     held = made(api.post("/api/v1/syntheses", facts))
+    words = Words("A recogniser", "Speech recognition", "US", "privacy@asr.test", "DPA 7", timedelta(days=30))
+    processor = register_processor(app=app, words=words, officer="7", now=timezone.now()).processor
+    passed_on = {"processor": str(processor.id), "basis": "consent"}
+    disclosed = made(api.post(f"/api/v1/artifacts/{held['id']}/disclosures", passed_on))
     made(api.post("/api/v1/erasures", {"subject_ref": "user-2"}), 202)
     sweep(clock=timezone.now)
     pursue(clock=timezone.now)
@@ -99,6 +130,8 @@ def build(app, receiver: Receiver) -> World:
         hook_id=hook["id"],
         statement_id=phrase["id"],
         delegation_id=asked.id,
+        processor_id=processor.id,
+        disclosure_id=disclosed["id"],
         ref=artifact["entry"],
         receiver=receiver,
     )

@@ -284,11 +284,11 @@ def test_b3_nothing_that_trades_voiceprints_where_illinois_may_be(mine, user, ap
     assert Grant.objects.exists() == allowed
 
 
-def test_the_form_has_every_place_where_the_age_differs():
+def test_the_form_has_every_place_where_the_law_differs():
     from consent.capacity import AGE_OF_CONSENT
 
     codes = {code for code, _ in About(today=timezone.now().date()).fields["residence"].choices}
-    assert codes == {"", "US", "US-IL", "US-TN", "ZZ", *AGE_OF_CONSENT}
+    assert codes == {"", "US", "US-CA", "US-CO", "US-IL", "US-TN", "US-TX", "ZZ", *AGE_OF_CONSENT}
 
 
 # --- somebody for somebody --------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ LOOKS = (
 # Names, addresses and units that a Chinese page may hold.
 FOREIGN = (
     r"Storyteller|Front Door|Harbour Audio|Karaoke Bar|Night Radio|Consonant|English|Cookie|UTC|kHz|docs|\S+@\S+"
-    r"|consonant\.local\S*|/\S+|\bAI\b|\bGB \d+|C2PA|\b[0-9a-f]{8}\b|GDPR|make demo|manage\.py verify_certificate|https?\b|localhost"
+    r"|consonant\.local\S*|/\S+|\bAI\b|\bGB \d+|C2PA|\b[0-9a-f]{8}\b|GDPR|make demo|PDF|consonant verify certificate|https?\b|localhost"
 )
 
 

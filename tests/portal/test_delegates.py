@@ -342,8 +342,8 @@ def test_the_records_tell_who_came_to_act_and_who_looked(user, now):
     assert "did not let" in tell("delegation.refused", reason="unreadable", **who).sentence
     for reason in ("by_subject", "by_delegate", "by_officer", "majority", "death"):
         assert tell("delegation.ended", reason=reason, **who).details != [f"Why: {reason}"]
-    assert tell("access.exported", actor="subject").sentence == "You took your data with you"
-    assert tell("access.exported", actor="guardian").sentence == "Your guardian took your data with them"
+    assert tell("access.exported", actor="subject").sentence == "You asked for a file with your data"
+    assert tell("access.exported", actor="guardian").sentence == "Your guardian asked for a file with your data"
     assert "said your consent" in tell("consent.spoken", phrase="I allow", purpose="voice-cloning").sentence
     why = {"reason": "authority", "words": "Case 12."}
     look = tell("access.viewed", fields=["born_on", "email"], why=why)

@@ -29,7 +29,7 @@ from retention.models import Artifact, Erasure
 from retention.queries import Holder
 from retention.sweep import sweep
 from tests.conftest import Api, speech
-from tests.factories import AppFactory, UserFactory
+from tests.factories import AppFactory, UserFactory, sign_in_just_now
 from tests.portal.scene import leave, live, question
 from tests.retention.combining import COLLECT, allowed, begun, portray
 
@@ -647,7 +647,7 @@ def test_first_it_says_what_goes_and_what_stays(client, now):
 
 def test_erasing_everything(client, now):
     life = live(now)
-    client.force_login(life.user)
+    sign_in_just_now(client, life.user)
     answer = client.post("/rights/erase/")
     erasure = Erasure.objects.get()
     assert answer.url == f"/rights/erasures/{erasure.id}/"
@@ -664,7 +664,7 @@ def test_erasing_everything(client, now):
 
 def test_erasing_one_app_leaves_the_other(client, now):
     life = live(now)
-    client.force_login(life.user)
+    sign_in_just_now(client, life.user)
     client.post(f"/rights/erase/{life.story.id}/")
     assert [grant.app for grant in Grant.objects.filter(state="given")] == [life.door]
     page = text_of(client.get("/rights/"))
@@ -675,7 +675,7 @@ def test_erasing_one_app_leaves_the_other(client, now):
 def test_erasures_in_two_logs_are_followed_from_the_list(client, now, consent):
     life = live(now)
     consent(who=life.user)
-    client.force_login(life.user)
+    sign_in_just_now(client, life.user)
     assert client.post("/rights/erase/").url == "/rights/"
     assert text_of(client.get("/rights/")).count("Being destroyed") == 2
 
@@ -706,7 +706,7 @@ def test_following_an_erasure(client, now):
         "Certificate signed (done) Signed at",
         "Kept by Night Radio 1 of 1 thing gone",
         "Download the certificate",
-        "manage.py verify_certificate",
+        "consonant verify certificate",
         "Keep it well: our copy, and this page, are deleted on",
     ):
         assert sentence in text

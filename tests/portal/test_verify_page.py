@@ -34,6 +34,7 @@ from portal.words import verify as words_of
 from portal.words.verify import tell
 from retention import clip_process
 from retention.certify import certificate_of
+from retention.credential import credential
 from tests.conftest import speech
 from tests.portal.scene import leave, live, seal
 from tests.retention.test_clip import aigc_wav, signed_wav
@@ -226,11 +227,11 @@ def test_a_clip_with_a_manifest(client, life):
     said = hand_in(client, signed_wav(entry=f"{OWN}/api/v1/entries/{life.entry.ref}"))
     assert "✓ Its C2PA manifest holds" in said
     assert (
-        "C2PA manifest nothing was changed since it was signed Signed by Harbour Audio signer Made with Harbour TTS 1 It says made by AI"
+        "C2PA manifest nothing was changed since it was signed Signed by Harbour Audio signer The signer not known to this service Made with Harbour TTS 1 It says made by AI"
         in said
     )
     assert f"Entry no. 5 of {life.entry.log_id}, in the log and sealed" in said
-    assert "no list of trusted signers is asked here" in said
+    assert "this service does not know them" in said
     assert "that an entry which the file names is about this file" in said
     assert "whose voice it is, or that the person allowed it" in said
     changed = bytearray(signed_wav())
@@ -238,6 +239,16 @@ def test_a_clip_with_a_manifest(client, life):
     said = hand_in(client, bytes(changed))
     assert "✗ Its C2PA manifest does not hold" in said
     assert "nothing in the file was changed" not in said
+
+
+def test_a_clip_that_this_service_marked(client, life):
+    own = credential()
+    with clip_process.opened(speech()) as reader:
+        data = reader.embed(entry=f"{OWN}/api/v1/entries/{life.entry.ref}", chain=own.chain, sign=own.sign)
+    said = hand_in(client, data)
+    assert "The signer who signed is known to this service Made with Consonant It says made by AI" in said
+    assert f"Entry no. 5 of {life.entry.log_id}, in the log and sealed" in said
+    assert "this service does not know them" not in said
 
 
 def test_a_clip_with_aigc_metadata(client, life):
@@ -268,14 +279,14 @@ def test_a_clip_that_takes_too_long(client, monkeypatch):
     monkeypatch.setattr(clip_process, "SECONDS", 0.5)
     bomb = b"RIFF\xf0\xff\x7f\x00WAVE" + bytes(2**23)
     assert "It takes too much to read this file." in hand_in(client, bomb)
-    assert clip_process._room.acquire(timeout=1)
-    assert clip_process._room.acquire(timeout=1)
+    assert clip_process._room_to_look.acquire(timeout=1)
+    assert clip_process._room_to_look.acquire(timeout=1)
     try:
         monkeypatch.setattr(clip_process, "_WAIT_SECONDS", 0.05)
         assert "Other files are being read at this moment." in hand_in(client, speech(0.1), status=503)
     finally:
-        clip_process._room.release()
-        clip_process._room.release()
+        clip_process._room_to_look.release()
+        clip_process._room_to_look.release()
 
 
 @pytest.mark.parametrize(

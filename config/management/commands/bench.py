@@ -1,4 +1,4 @@
-"""Measure the service on this machine, each number beside a reference in the same run: `manage.py bench ledger`, `manage.py bench consent`.
+"""Measure the service on this machine, each number beside a reference in the same run: `manage.py bench ledger`, `... consent`, `... retention`.
 
 One JSON object a line.
 
@@ -14,12 +14,14 @@ from django.db import connection
 
 import ledger.bench.measure
 import ledger.bench.run
+import retention.bench.due
 import retention.bench.run
 import retention.bench.sizes
 
 ROOMS: dict[str, tuple[Any, Any]] = {
     "ledger": (ledger.bench.run.run, ledger.bench.measure.Sizes),
     "consent": (retention.bench.run.run, retention.bench.sizes.Sizes),
+    "retention": (retention.bench.due.run, retention.bench.due.Sizes),
 }
 """What measures, and how much."""
 DATABASE = "consonant_bench_"
@@ -36,6 +38,17 @@ class Command(BaseCommand):
         parser.add_argument("--entries", type=int, help="how many entries the large log has")
         parser.add_argument("--clients", type=int, help="how many clients call at once")
         parser.add_argument("--seconds", type=float, help="how long the clients call")
+        for name, what in (
+            ("tracked", "how many artifacts live while some are due"),
+            ("due", "how many are due"),
+            ("over", "within how many seconds they are due"),
+            ("workers", "how many processes destroy them"),
+            ("erased", "how many artifacts the person has who is erased"),
+            ("megabytes", "how large a file the vault takes"),
+            ("memory", "how many MB the file has with which its memory is measured"),
+            ("events", "how many hooks are delivered"),
+        ):
+            parser.add_argument(f"--{name}", type=int, help=f"of retention: {what}")
 
     def handle(self, *, name: str, quick: bool, full: bool, **options: Any) -> None:
         if not str(connection.settings_dict["NAME"]).startswith(DATABASE):
