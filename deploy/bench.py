@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="consonant-bench-"))
         server, broker = os.environ.get("DATABASE_URL", ""), os.environ.get("CELERY_BROKER_URL", "")
-        needs = {"postgres": not server, "redis": not broker and bool({"consent"} & set(argv))}
+        needs = {"postgres": not server, "redis": not broker and bool({"consent", "retention"} & set(argv))}
         if any(needs.values()):
             embedded, broker_here = stack.enter_context(serve(Path(folder), durable=True, **needs))
             server, broker = server or embedded, broker or broker_here
@@ -37,7 +37,8 @@ def main(argv: list[str]) -> int:
             return _run(argv, folder=folder, database=database, broker=broker)
         finally:
             with psycopg.connect(server, autocommit=True) as connection:
-                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+                # Not by force: that may not end an autovacuum of the server's, which steps aside by itself.
+                connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
 
 
 def _run(argv: list[str], *, folder: str, database: str, broker: str) -> int:

@@ -38,6 +38,7 @@ _SECRET = {
     "signature": "<signature>",
     "certificates_vkey": "<key that verifies certificates>",
     "vkey": "<key that verifies the log>",
+    "public_key": "<key that verifies deliveries>",
     "webhook-signature": "<signature>",
     "webhook-timestamp": "<seconds since 1970>",
 }

@@ -1,5 +1,6 @@
 """The first half of the walk: asked, allowed, used, made, and switched off. Each function is a step or two."""
 
+import json
 import secrets
 import time
 from typing import Any
@@ -14,7 +15,7 @@ from ledger.note import Verifier
 TTL_SECONDS = 8
 HOOK_WITHIN = 20.0
 WATERMARK = {"kind": "watermark", "watermark_id": "booth:wm-1"}
-AIGC = {
+AIGC: dict[str, Any] = {
     "kind": "aigc",
     "metadata": {"Label": "1", "ContentProducer": "Voice Booth", "ProduceID": "booth-1"},
     "audible_label": "voice_prompt",
@@ -105,10 +106,17 @@ def app_synthesises(walk: Walk) -> None:
     where = str(walk.held[walk.speech["id"]])
     walk.say("app", "records it with its watermark, and keeps the file itself", where)
     stored = walk.app.record_with(
-        "syntheses", walk.session, walk.clips["rms-2"], mark=AIGC, derived_from=[walk.voiceprint["id"]]
+        "syntheses", walk.session, _labelled(walk.clips["rms-2"]), mark=AIGC, derived_from=[walk.voiceprint["id"]]
     )
     walk.stored = _permitted(stored)
     walk.say("app", "leaves a second clip, with the AIGC label of GB 45438, in the vault", f"{walk.url}/records/")
+
+
+def _labelled(wav: bytes) -> bytes:
+    """Return the clip with its AIGC metadata in a chunk of its own, as the mark declares it."""
+    said = json.dumps({"AIGC": AIGC["metadata"]}).encode()
+    chunk = b"AIGC" + len(said).to_bytes(4, "little") + said + b"\0" * (len(said) % 2)
+    return wav[:4] + (len(wav) + len(chunk) - 8).to_bytes(4, "little") + wav[8:] + chunk
 
 
 def _permitted(response: Any) -> Any:

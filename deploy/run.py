@@ -100,6 +100,7 @@ def service_programs(*, var: Path) -> dict[str, Program]:
         "web": steps.python(PROJECT, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "config.wsgi"),
         "sequencer": steps.manage(PROJECT, "sequence"),
         "publisher": steps.manage(PROJECT, "publish"),
+        "expiry": steps.manage(PROJECT, "expire"),
         "worker": steps.python(
             PROJECT, *celery, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "INFO"
         ),

@@ -22,6 +22,7 @@ MODULES = (
     "consent/verify_receipt.py",
     "retention/__init__.py",
     "retention/certificate.py",
+    "retention/clip.py",
     "retention/errors.py",
 )
 _IMPORT = re.compile(rb"^from (ledger|consent|retention)\b", re.MULTILINE)

@@ -41,6 +41,7 @@ def pytest_runtest_makereport(item, call):
 def _assembled():
     """What `make run` does before the first request: static files in their place."""
     call_command("collectstatic", interactive=False, verbosity=0)
+    project.WHITENOISE_AUTOREFRESH = True  # else each client of each test reads all of them before its first answer
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -49,6 +49,14 @@ def sign_in(client, person):
     browser.session.save()
 
 
+def sign_in_just_now(client, person, **said):
+    """Sign somebody in by their password, as a moment ago; once more, if it is `reauthenticated`."""
+    client.force_login(person)
+    browser = SimpleNamespace(session=client.session)
+    record_authentication(browser, person, "password", **said)
+    browser.session.save()
+
+
 class TenantFactory(factory.Factory):
     """A tenant with its log and keys."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from tqdm import tqdm
 
-from consonant import __version__
+from consonant import __version__, clip
 from consonant.consent import jose, receipt, status_token, verify_receipt
 from consonant.consent.errors import ReceiptBroken, TokenRefused
 from consonant.ledger import checkpoint as checkpoints
@@ -161,6 +161,19 @@ def _certificate(args: argparse.Namespace, trust: _Trust, _bar: tqdm) -> Iterato
     yield from _witnessed(body["checkpoint"], trust)
 
 
+def _clip(args: argparse.Namespace, _trust: None, _bar: tqdm) -> Iterator[Finding]:
+    data = _bytes(args.clip, clip.MAX_BYTES)
+    if len(data) > clip.MAX_BYTES:
+        raise _NotUnderstood(f"{args.clip} is larger than {clip.MAX_BYTES >> 20} MiB")
+    anchors = "".join(_text(name, clip.MAX_ANCHORS_BYTES) for name in args.trusted)
+    try:
+        yield from clip.verify(data, anchors=anchors)
+    except ImportError:
+        raise _NotUnderstood(
+            "to read clips takes c2pa-python and tinytag: install the wheel with [clip] behind its name"
+        ) from None
+
+
 def _witnessed(signed: str, trust: _Trust) -> Iterator[Finding]:
     """With a policy, hold the checkpoint inside a paper against its quorum."""
     if trust.quorum and signed:
@@ -275,6 +288,19 @@ def _parser() -> argparse.ArgumentParser:
 
     each = command("certificate", _certificate, "an erasure certificate: its signature, and that its log states it")
     each.add_argument("certificate", metavar="CERTIFICATE", help="the file; give the log's key and the certificates'")
+
+    about = "what a clip is marked with: does its C2PA manifest hold, who signed it, which entry does it name"
+    each = what.add_parser("clip", help=about, description=about, allow_abbrev=False)
+    each.set_defaults(run=_clip, trust=lambda _args: None)
+    each.add_argument("clip", metavar="CLIP", help="the file; - for the standard input")
+    each.add_argument(
+        "--trusted",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="certificates that you trust, as /.well-known/c2pa-root.pem has them; can be repeated",
+    )
+    each.add_argument("--json", action="store_true", help="each finding as a JSON object on a line")
 
     each = command("consistency", _consistency, "that a later checkpoint extends an earlier one")
     each.add_argument("old", metavar="OLD", help="the earlier checkpoint")

@@ -20,6 +20,8 @@ import keyring.store
 import ledger.api
 import retention.api
 import retention.api_batch
+import retention.api_made
+import retention.api_marks
 import retention.api_statements
 from consent import terms
 from consent.models import GRANT_STATES
@@ -87,7 +89,7 @@ def test_no_problem_is_invented():
 
 def reasons():
     refusals = [value for value in vars(terms).values() if isinstance(value, terms.Refusal)]
-    names = ("audio.py", "marks.py", "portrait.py")
+    names = ("audio.py", "marks.py", "mark_clip.py", "portrait.py")
     pure = "".join((PROJECT / "retention" / name).read_text(encoding="utf-8") for name in names)
     return {each.reason for each in [*refusals, *terms._BY_STATE.values()]} | set(
         re.findall(r"(?:Audio|Mark|Portrait)Refused\(\s*\"(\w+)\"", pure)
@@ -102,7 +104,7 @@ def test_every_reason_is_documented(reason):
 def fields():
     """Every field that the API takes or answers with, by its serializers."""
     found = set()
-    ours = (retention.api, retention.api_batch, retention.api_statements)
+    ours = (retention.api, retention.api_batch, retention.api_made, retention.api_marks, retention.api_statements)
     for module in (consent.api, consent.api_grants, *ours, hooks.api, ledger.api):
         for each in vars(module).values():
             if isinstance(each, type) and issubclass(each, BaseSerializer) and each.__module__ == module.__name__:
@@ -137,7 +139,7 @@ def test_every_task_is_documented(task):
     assert f"| `{task['task']}` | {period} |" in prose(OPERATIONS)
 
 
-@pytest.mark.parametrize("name", ["web", "sequencer", "publisher", "worker", "courier"])
+@pytest.mark.parametrize("name", ["web", "sequencer", "publisher", "expiry", "worker", "courier"])
 def test_the_programs_are_run_as_make_run_does(name):
     _, *arguments = service_programs(var=Path("var"))[name]["argv"]
     command = " ".join(arguments).removeprefix("-m ").removesuffix(" --loglevel INFO")
@@ -152,7 +154,14 @@ def test_every_kind_of_key_is_documented(prefix):
 
 @pytest.mark.parametrize(
     "field",
-    sorted(certificate._BODY | certificate._ARTIFACT | certificate._KEPT | certificate._ENTRY | {"signature"}),
+    sorted(
+        certificate._BODY_1
+        | certificate._ARTIFACT
+        | certificate._KEPT_1
+        | certificate._RECIPIENT
+        | certificate._ENTRY
+        | {"signature"}
+    ),
 )
 def test_every_field_of_a_certificate_is_documented(field):
     assert field in words(CERTIFICATE)
@@ -167,15 +176,30 @@ def test_every_way_to_go_is_documented_with_its_entries(gone):
 
 @pytest.mark.django_db
 def test_the_policies_are_those_that_stand_from_the_start():
-    rows = re.findall(
-        r"^\| `(\w+)` \| (.+?) \| (.+?) \| .*?(\d+) (minute|hour|day)s? \|", prose(RETENTION), flags=re.MULTILINE
-    )
+    cells = r"^\| (`.+?) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \| `(\w+)` \| ([\d,]+) (minute|hour|day)s? \|$"
+    rows = re.findall(cells, prose(RETENTION), flags=re.MULTILINE)
     said = {
-        (kind, custody, purpose.removesuffix(" only").strip("`"), timedelta(**{f"{unit}s": int(number)}))
-        for kind, custodies, purpose, number, unit in rows
-        for custody in re.findall(r"`(\w+)`", custodies)
+        (kind, custody, *(None if "`" not in cell else cell.strip("`") for cell in about), since, _span(number, unit))
+        for kinds, custodies, *about, since, number, unit in rows
+        for kind in re.findall(r"`(\w+)`", kinds)
+        for custody in re.findall(r"`(\w+)`", custodies) or [""]
     }
-    assert said == {(each.kind, each.custody, each.purpose_id or "all", each.ttl) for each in Policy.objects.all()}
+    assert said == {
+        (
+            each.kind,
+            each.custody,
+            each.medium or None,
+            each.purpose_id,
+            each.residence or None,
+            each.since,
+            each.ttl,
+        )
+        for each in Policy.objects.all()
+    }
+
+
+def _span(number, unit):
+    return timedelta(**{f"{unit}s": int(number.replace(",", ""))})
 
 
 def kinds():
@@ -186,8 +210,10 @@ def kinds():
     modules = {".".join(path.relative_to(PROJECT).with_suffix("").parts) for path in files}
     # `consent.<state>` is put together from the state to which a grant moves.
     ends = {f"consent.{state}" for state in GRANT_STATES}
-    pattern = r"(app|purpose|notice|consent|delegation|session|use|artifact|access|erasure|hook)\.[a-z_]+"
-    events = {"session.ended", "hook.challenge"}  # told by hook, and no entries
+    pattern = (
+        r"(app|purpose|notice|consent|delegation|session|use|artifact|access|erasure|hook|label|hold|policy)\.[a-z_]+"
+    )
+    events = {"session.ended", "hook.challenge", "app.resumed"}  # told by hook, and no entries
     return {name for name in named | ends if re.fullmatch(pattern, name)} - modules - events
 
 

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 PROJECT = Path(__file__).parent.parent.parent
-NEEDED = ["cryptography", "jwt", "cffi", "_cffi_backend", "pycparser", "tqdm"]
+NEEDED = ["cryptography", "jwt", "cffi", "_cffi_backend", "pycparser", "tqdm", "c2pa", "tinytag"]
 START = """
 import sys
 sys.path.insert(0, {target!r})

@@ -40,8 +40,9 @@ PLATFORM_KEYS = (
     "heads:platform",
     "log:consonant.local/platform.log",
     "certificates:consonant.local/platform.log",
+    "deliveries:platform",
 )
-"""What the publisher makes a moment after the start."""
+"""What the publisher makes a moment after the start, and the courier before its first delivery."""
 VOLATILE = {
     "django_session",
     "hooks_delivery",
@@ -164,7 +165,13 @@ class Stack:
             assert self._process.poll() is None, f"the service did not start: {said}"
             return "ready in" in said
 
-        until(is_ready, within=READY_SECONDS, what="the service is ready")
+        try:
+            until(is_ready, within=READY_SECONDS, what="the service is ready")
+        except AssertionError:
+            assert self._process is not None
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=60)
+            raise
 
     def stop(self) -> None:
         """Stop it as Ctrl-C does; nothing of it may live then."""
@@ -248,6 +255,12 @@ class Stack:
         """The database as its owner sees it."""
         return self._address("CONSONANT_OWNER_DATABASE_URL")
 
+    @property
+    def broker_url(self) -> str:
+        """The broker as Redis' own client writes its address."""
+        address = self._address("CELERY_BROKER_URL")
+        return address.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
+
     def sql(self, query: str, *values: object) -> list[tuple]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(query, values or None).fetchall()
@@ -258,7 +271,7 @@ class Stack:
         return subprocess.run(command, capture_output=True, text=True, check=True, env={"LC_ALL": "C"}).stdout
 
     def vault_files(self) -> set[str]:
-        return {path.name for path in (self.var / "vault").rglob("*") if path.is_file()}
+        return {path.name for folder in self.var.glob("vault*") for path in folder.rglob("*") if path.is_file()}
 
     def keys(self) -> dict[str, bytes]:
         """Names and wrapped keys of the key store."""
@@ -268,19 +281,17 @@ class Stack:
             return dict(store.execute("SELECT name, wrapped FROM key"))
 
     def artifact_keys(self) -> set[str]:
-        return {name.removeprefix("artifact:") for name in self.keys() if name.startswith("artifact:")}
+        return {name.partition(":")[2] for name in self.keys() if name.startswith(("voice:", "face:"))}
 
     def census(self) -> dict[str, int]:
         """Rows of every table in which a refused request must leave nothing, and entries by kind."""
-        tables = [
-            name
-            for (name,) in self.sql(
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            tables = connection.execute(
                 "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
             )
-        ]
-        counting = (f"SELECT '{name}', count(*) FROM \"{name}\"" for name in tables if name not in VOLATILE)
-        counts = dict(self.sql(" UNION ALL ".join(counting)))
-        kinds = self.sql("SELECT kind, count(*) FROM ledger_opening GROUP BY kind")
+            counting = (f"SELECT '{name}', count(*) FROM \"{name}\"" for (name,) in tables if name not in VOLATILE)
+            counts = dict(connection.execute(" UNION ALL ".join(counting)).fetchall())
+            kinds = connection.execute("SELECT kind, count(*) FROM ledger_opening GROUP BY kind").fetchall()
         return counts | {f"entry {kind}": count for kind, count in kinds if kind not in SERVICE_MADE}
 
     @contextlib.contextmanager
@@ -293,7 +304,7 @@ class Stack:
         now.setdefault("entry use.refused", 0)
         assert now == rows
         assert not self.vault_files() - files
-        assert not set(self.keys()) - keys
+        assert set(self.keys()) <= keys
 
     # What can happen to it.
 

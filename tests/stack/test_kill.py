@@ -158,7 +158,7 @@ import os, signal
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 from vault import blobs
-blobs.put(blob=uuid7(), data=bytes(1000), now=timezone.now())
+blobs.put(blob=uuid7(), data=bytes(1000), kind=blobs.Kind.VOICE, now=timezone.now())
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -183,7 +183,7 @@ def logins(stack):
     return [stack.create_app(f"Walker {number}", "walk") for number in range(WALKERS)]
 
 
-VICTIMS = ["worker", "courier", "sequencer", "publisher", "redis", "postgres", "web worker"]
+VICTIMS = ["expiry", "worker", "courier", "sequencer", "publisher", "redis", "postgres", "web worker"]
 """In one tour two or three of them, one after the other; in a soak a tour each."""
 
 
