@@ -31,28 +31,21 @@ def ask_holder(*, artifact_id: uuid.UUID, now: datetime) -> bool:
         )
         if artifact is None or set_aside([artifact.id], now=now):
             return False
-        deadline = (now + ACKNOWLEDGE_WITHIN).isoformat()
-        artifact.state = Artifact.State.ERASING
-        artifact.erase_requested_at = now
-        artifact.erase_event = notify(
-            app=artifact.grant.app,
-            event="artifact.erase_requested",
-            data={
-                **artifact.record(),
-                "grant": str(artifact.grant_id),
-                "request": str(artifact.grant.request_id),
-                "deadline": deadline,
-            },
-            now=now,
-        )
-        artifact.retry_at = None
-        artifact.save(update_fields=["state", "erase_requested_at", "erase_event", "retry_at"])
         bring_along(acts=[artifact.act], now=now)
-        enter_for_grant(
-            grant=artifact.grant,
-            kind="artifact.erase_requested",
-            actor="service",
-            payload={**artifact.record(), "deadline": deadline},
-            now=now,
-        )
+        ask(artifact, now=now)
     return True
+
+
+def ask(artifact: Artifact, *, now: datetime, **also: bool) -> None:
+    """Ask for an artifact that is locked, and enter it, last in the caller's transaction; `also` is told to the app and entered too."""
+    said = {**artifact.record(), "deadline": (now + ACKNOWLEDGE_WITHIN).isoformat(), **also}
+    artifact.state, artifact.erase_requested_at = Artifact.State.ERASING, now
+    artifact.erased_at = artifact.retry_at = None
+    artifact.erase_event = notify(
+        app=artifact.grant.app,
+        event="artifact.erase_requested",
+        data={**said, "grant": str(artifact.grant_id), "request": str(artifact.grant.request_id)},
+        now=now,
+    )
+    artifact.save(update_fields=["state", "erase_requested_at", "erased_at", "retry_at", "erase_event"])
+    enter_for_grant(grant=artifact.grant, kind="artifact.erase_requested", actor="service", payload=said, now=now)

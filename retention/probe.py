@@ -21,15 +21,13 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from standardwebhooks.webhooks import Webhook
 from uuid_utils.compat import uuid7
 
-from consent.enter import enter_for_grant
 from hooks import target
 from hooks.errors import TargetRefused
-from hooks.notify import notify
 from hooks.queries import secrets_of
 from hooks.wake import wake
 from keyring.errors import KeyGone
 from ledger.barrier import refuse_if_any_is_behind
-from retention.ask_holder import ACKNOWLEDGE_WITHIN
+from retention.ask_holder import ask
 from retention.erasure_machine import State
 from retention.models import Artifact, Custody, Disclosure, Erasure, Probe, ProbeAddress
 from retention.queries import disclosures_of, scope_of, secret_of_processor
@@ -163,25 +161,4 @@ def _found(each: _Look, *, now: datetime) -> None:
             .select_for_update(of=("self",))
             .get(id=each.artifact)
         )
-        deadline = (now + ACKNOWLEDGE_WITHIN).isoformat()
-        artifact.state, artifact.erased_at, artifact.erase_requested_at = Artifact.State.ERASING, None, now
-        artifact.erase_event = notify(
-            app=artifact.grant.app,
-            event="artifact.erase_requested",
-            data={
-                **artifact.record(),
-                "grant": str(artifact.grant_id),
-                "request": str(artifact.grant.request_id),
-                "deadline": deadline,
-                "found": True,
-            },
-            now=now,
-        )
-        artifact.save(update_fields=["state", "erased_at", "erase_requested_at", "erase_event"])
-        enter_for_grant(
-            grant=artifact.grant,
-            kind="artifact.erase_requested",
-            actor="service",
-            payload={**artifact.record(), "deadline": deadline, "found": True},
-            now=now,
-        )
+        ask(artifact, now=now, found=True)

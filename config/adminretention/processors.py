@@ -140,13 +140,7 @@ class ProcessorAdmin(RetentionRoom):
                 )
             except REFUSED as error:
                 self.say_no(request, error)
-        return self.page(
-            request,
-            "new_processor",
-            status=200 if request.method == "GET" else 422,
-            title=gettext("Register a processor"),
-            form=form,
-        )
+        return self._ask(request, form, title=gettext("Register a processor"))
 
     def look(self, request: HttpRequest) -> HttpResponse:
         """Say where an app can be asked whether something is gone."""
@@ -159,13 +153,11 @@ class ProcessorAdmin(RetentionRoom):
                 return redirect("admin:retention_processor_changelist")
             except REFUSED as error:
                 self.say_no(request, error)
-        return self.page(
-            request,
-            "new_processor",
-            status=200 if request.method == "GET" else 422,
-            title=gettext("Where an app can be asked"),
-            form=form,
-        )
+        return self._ask(request, form, title=gettext("Where an app can be asked"))
+
+    def _ask(self, request: HttpRequest, form: forms.Form, *, title: str) -> HttpResponse:
+        status = 200 if request.method == "GET" else 422
+        return self.page(request, "new_processor", status=status, title=title, form=form)
 
     def end(self, request: HttpRequest, processor_id: uuid.UUID) -> HttpResponse:
         """Pass nothing on to it any more."""

@@ -167,10 +167,7 @@ def erasure(request: SignedIn, erasure_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def certificate(request: SignedIn, erasure_id: uuid.UUID) -> HttpResponse:
     """Hand out the certificate, while we keep it."""
-    try:
-        signed = certificate_of(_mine(person(request).user, erasure_id))
-    except CertificateGone:
-        raise Http404 from None
+    signed = _signed(request, erasure_id)
     return HttpResponse(
         signed,
         content_type="application/json",
@@ -183,10 +180,7 @@ def certificate(request: SignedIn, erasure_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def certificate_pdf(request: SignedIn, erasure_id: uuid.UUID) -> HttpResponse:
     """Hand out the certificate as a paper; the file is what proves it."""
-    try:
-        signed = certificate_of(_mine(person(request).user, erasure_id))
-    except CertificateGone:
-        raise Http404 from None
+    signed = _signed(request, erasure_id)
     try:
         paper = typeset_certificate(signed, now=timezone.now())
     except FontLacks as lacks:
@@ -200,6 +194,14 @@ def certificate_pdf(request: SignedIn, erasure_id: uuid.UUID) -> HttpResponse:
         content_type="application/pdf",
         headers={"Content-Disposition": f'attachment; filename="erasure-{erasure_id}.pdf"'},
     )
+
+
+def _signed(request: SignedIn, erasure_id: uuid.UUID) -> bytes:
+    """Return the certificate, or 404 when it is not there or no more."""
+    try:
+        return certificate_of(_mine(person(request).user, erasure_id))
+    except CertificateGone:
+        raise Http404 from None
 
 
 def _mine(user: User, erasure_id: uuid.UUID) -> Erasure:
