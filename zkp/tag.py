@@ -5,6 +5,7 @@ HKDF is RFC 5869 with SHA-256 and no salt. What stands in quotes below is its `i
 
     s    = HKDF(seed, "consonant/1|s|"  || log origin, 48 bytes) mod r       P = s G
     k_u  = HKDF(seed, "consonant/1|ku|" || log origin, 32 bytes)
+    box  = HKDF(seed, "consonant/1|box|" || log origin, 32 bytes)            the wallet's X25519 key, for what is handed over at a claim
     rho  = HKDF(k_u, "rho|" || day as YYYY-MM-DD, UTC, 48 bytes) mod r       tag of the day = rho G || rho P
     salt of the subject commitment of entry `ref` = HKDF(k_u, "salt|subject|" || ref, 32 bytes)
     mark of entry `ref` = the first 16 bytes of HMAC-SHA256(k_u, "mark|" || ref)
@@ -17,18 +18,22 @@ HKDF is RFC 5869 with SHA-256 and no salt. What stands in quotes below is its `i
 4. A tag links the entries of one day to who holds the tag: it goes into a leaf only as a salted commitment.
 """
 
+from __future__ import annotations
+
 import hmac
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final
-from uuid import UUID
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from zkp.core import group
-from zkp.core.group import ORDER, SCALAR_BYTES
-from zkp.errors import DegenerateScalar
+from .core import group
+from .core.group import ORDER, SCALAR_BYTES
+from .errors import DegenerateScalar
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 SEED_BYTES: Final = 32
 KEY_BYTES: Final = 32
@@ -61,6 +66,13 @@ def derive(seed: bytes, origin: str) -> Keys:
     )
 
 
+def box_key(seed: bytes, origin: str) -> bytes:
+    """Return the private X25519 key (RFC 7748), 32 bytes, to which the custodial keys are encrypted when a wallet claims."""
+    if len(seed) != SEED_BYTES or not origin:
+        raise ValueError(f"a seed has {SEED_BYTES} bytes, and an origin a name")
+    return _hkdf(seed, f"consonant/1|box|{origin}", KEY_BYTES)
+
+
 def public_key(s: bytes) -> bytes:
     """Return P = s G, compressed. Raises InvalidScalar."""
     return group.encode_g1(group.msm([group.generator()], [group.decode_scalar(s, zero=False)]))
@@ -68,11 +80,19 @@ def public_key(s: bytes) -> bytes:
 
 def day_tag(keys: Keys, day: date) -> bytes:
     """Return R || T of a UTC day, 96 bytes. It takes two multiplications: cache it for the day."""
-    if isinstance(day, datetime):  # A datetime is a date to Python; its isoformat is another label.
-        raise TypeError("a tag belongs to a day, not to a moment")
-    rho = _derive_scalar(keys.k_u, f"rho|{day.isoformat()}")
-    half = group.msm([group.generator()], [group.decode_scalar(rho, zero=False)])
+    half = group.msm([group.generator()], [_rho(keys.k_u, day)])
     return group.encode_g1(half) + group.encode_g1(group.msm([half], [group.decode_scalar(keys.s, zero=False)]))
+
+
+def day_tag_of(*, public_key: bytes, k_u: bytes, day: date) -> bytes:
+    """Return the same R || T without s, as rho P = s R: for the service, which has no wallet's secret.
+
+    Raises:
+        InvalidPoint: The public key.
+    """
+    rho = _rho(_check_key(k_u), day)
+    half, whole = group.msm([group.generator()], [rho]), group.msm([group.decode_g1(public_key)], [rho])
+    return group.encode_g1(half) + group.encode_g1(whole)
 
 
 def subject_salt(k_u: bytes, ref: UUID) -> bytes:
@@ -83,6 +103,12 @@ def subject_salt(k_u: bytes, ref: UUID) -> bytes:
 def mark(k_u: bytes, ref: UUID) -> bytes:
     """Return the mark of entry `ref`, 16 bytes, by which the holder of `k_u` finds it in the log."""
     return hmac.digest(_check_key(k_u), f"mark|{ref}".encode(), "sha256")[:MARK_BYTES]
+
+
+def _rho(k_u: bytes, day: date) -> int:
+    if isinstance(day, datetime):  # A datetime is a date to Python; its isoformat is another label.
+        raise TypeError("a tag belongs to a day, not to a moment")
+    return group.decode_scalar(_derive_scalar(k_u, f"rho|{day.isoformat()}"), zero=False)
 
 
 def _derive_scalar(key: bytes, info: str) -> bytes:

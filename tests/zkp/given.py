@@ -1,10 +1,11 @@
 """What the tests of proofs start from: a person's keys, a ledger's keys, an entry, and what a verifier asks."""
 
 import os
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 
 from zkp import tag
-from zkp.core import active, bbs, enrol, receipt
+from zkp.core import active, bbs, enrol, group, receipt
 from zkp.core.context import Context, Enrolment
 
 SOAK = os.environ.get("CONSONANT_SOAK") == "1"
@@ -59,11 +60,34 @@ CHANGES = {
 }
 
 
+def altered(said):
+    """Yield a context with each character, byte and bit of each field changed, by the name of the field."""
+    for field in fields(said):
+        value = getattr(said, field.name)
+        if isinstance(value, str):
+            others = [value[:at] + chr(ord(value[at]) ^ 1) + value[at + 1 :] for at in range(len(value))]
+        elif isinstance(value, bytes):
+            others = [changed for _, changed in each_byte(value)]
+        elif isinstance(value, int):
+            others = [value ^ 1 << bit for bit in range(53)]
+        else:
+            others = [value + timedelta(seconds=sign * 2**bit) for bit in range(18) for sign in (1, -1)]
+        for other in others:
+            yield field.name, replace(said, **{field.name: other})
+
+
 def each_byte(proof, *, step=1):
     """Yield the proof with each of its bytes changed, in a soak each of its bits. `step` leaves some out, but for a soak."""
     for at in range(0, len(proof), 1 if SOAK else step):
         for bit in range(8) if SOAK else (at % 8,):
             yield at, proof[:at] + bytes([proof[at] ^ 1 << bit]) + proof[at + 1 :]
+
+
+def lifted(statement, proof):
+    """Yield the proof with the order added to each of its scalars, which still fits."""
+    for at in range(144 if statement in {"receipt", "active"} else 0, len(proof), 32):
+        value = int.from_bytes(proof[at : at + 32], "big") + group.ORDER
+        yield proof[:at] + value.to_bytes(32, "big") + proof[at + 32 :]
 
 
 def misshapen(proof):

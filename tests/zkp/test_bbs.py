@@ -161,14 +161,11 @@ def test_no_scalar_out_of_range():
 
 def forged(scalars, *, a=5, e=7):
     """A proof of knowing a signature that nobody made: all in it fits but the pairing."""
-    generators = bbs_core.create_generators(len(scalars) + 1, bbs.API_ID)
     point = group.encode_g1(group.msm([group.generator()], [a]))
     return bbs_core.core_proof_gen(
         signature=point + group.encode_scalar(e),
-        generators=generators,
-        domain=bbs_core.calculate_domain(PK, generators, HEADER, bbs.API_ID),
+        of=bbs_core.signed(pk=PK, header=HEADER, messages=scalars, api_id=bbs.API_ID),
         ph=PH,
-        messages=scalars,
         disclosed=[0],
         api_id=bbs.API_ID,
         scalars=mocked()(4 + len(scalars)),
@@ -190,11 +187,10 @@ def test_zero_is_no_part_of_a_signature_or_a_proof():
     assert group.pairing_is_one((a, bbs_core.octets_to_pubkey(PK)), (group.negate(b), group.generator_g2()))
     assert not bbs.verify(pk=PK, signature=group.encode_g1(a) + bytes(32), messages=[b"m"])
 
-    b = bbs_core.message_point(generators, domain, [0])
-    signature = bbs_core.sign_point(sk, 7, b)
-    assert bbs_core.core_verify(PK, signature, b)
-    words = {"signature": signature, "generators": generators, "domain": domain, "ph": b"", "messages": [0]}
-    words |= {"disclosed": [], "api_id": bbs.API_ID}
+    of = bbs_core.signed(pk=PK, header=b"", messages=[0], api_id=bbs.API_ID)
+    signature = bbs_core.sign_point(sk, 7, of.b)
+    assert bbs_core.core_verify(PK, signature, of.b)
+    words = {"signature": signature, "of": of, "ph": b"", "disclosed": [], "api_id": bbs.API_ID}
     good = bbs_core.core_proof_gen(**words, scalars=[1, 2, 3, 4, 5, 6])
     assert bbs.proof_verify(pk=PK, proof=good, disclosed=[])
     zero = bbs_core.core_proof_gen(**words, scalars=[1, 2, 3, 4, 5, 0])

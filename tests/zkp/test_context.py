@@ -77,6 +77,7 @@ def test_every_byte_counts():
         {"verifier": "\x9b31m"},
         {"expires": NOW.replace(tzinfo=None)},
         {"expires": NOW.replace(microsecond=1)},
+        {"expires": NOW.replace(year=999)},
     ],
 )
 def test_what_cannot_be_written(change):
@@ -115,10 +116,13 @@ def test_what_cannot_be_encoded():
         GOOD.octets().replace(b"consonant/zkp", b"consonant/zkq"),
         GOOD.octets().replace(b"Z", b"+00:00"),
         GOOD.octets().replace(b"2026-03-01", b"2026-3-1"),
+        GOOD.octets().replace(b"2026-03-01", b"0999-03-01"),
+        GOOD.octets().replace(b"2026-03-01", b"0000-03-01"),
+        GOOD.octets().replace(b"2026-03-01", b"2026-02-30"),
         GOOD.octets().replace(b"to pay", b"to\\u0020pay"),
         GOOD.octets().replace(b'"nonce":"', b'"nonce":7,"nonce":"'),
     ],
-    ids=range(19),
+    ids=range(22),
 )
 def test_another_form_is_refused(bad):
     with pytest.raises(InvalidContext):

@@ -1,10 +1,8 @@
 """Enrolment and issuance: one secret behind key, commitment and tag."""
 
-from dataclasses import replace
-
 import pytest
 
-from tests.zkp.given import DAY, ENROLLED, ENROLMENT, KEYS, NOW, OTHER, TAGS, each_byte, misshapen
+from tests.zkp.given import DAY, ENROLLED, ENROLMENT, KEYS, OTHER, TAGS, altered, each_byte, misshapen
 from tests.zkp.test_group import BAD_G1
 from zkp import tag
 from zkp.core import credential, enrol, group
@@ -39,19 +37,9 @@ def test_every_byte_counts():
         assert not enrol.verify(**SAID | {"tag": changed})
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"origin": "log.example/other"},
-        {"nonce": b"\4" * 32},
-        {"account": "another account"},
-        {"ref": "0f0e0d0c-0b0a-4908-8706-050403020101"},
-        {"expires": NOW},
-    ],
-)
-def test_every_field_of_the_context_counts(change):
-    assert enrol.verify(**SAID)
-    assert not enrol.verify(**SAID | {"context": replace(ENROLMENT, **change)})
+def test_every_byte_of_the_context_counts():
+    for name, changed in altered(ENROLMENT):
+        assert not enrol.verify(**SAID | {"context": changed}), name
 
 
 def test_parts_of_two_people_do_not_mix():

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from py_ecc.bls.g2_primitives import subgroup_check
-from py_ecc.bls.point_compression import decompress_G2
+from py_ecc.bls.point_compression import compress_G1, decompress_G1, decompress_G2
+from py_ecc.optimized_bls12_381.optimized_curve import G1 as GENERATOR
+from py_ecc.optimized_bls12_381.optimized_curve import add, is_inf, multiply
 
 from tests import vectors
 from tests.zkp.given import SOAK
@@ -17,6 +19,7 @@ from zkp.core import arkworks, group
 from zkp.core.errors import InvalidPoint, InvalidScalar
 
 P = 0x1A0111EA397FE69A4B1BA7B6434BACD764774B84F38512BF6730D2A0F6B0F6241EABFFFEB153FFFFB9FEFFFFFFFFAAAB
+EXPONENT = 3 * 11 * 10_177 * 859_267 * 52_437_899  # of what the cofactor leaves: each prime but 3 divides it twice
 COMPRESSED, INFINITY, LARGER = 1 << 383, 1 << 382, 1 << 381
 G = bytes.fromhex("97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb")
 
@@ -35,6 +38,21 @@ def off_subgroup_g2():
 
 def g1(value):
     return value.to_bytes(48, "big")
+
+
+def of_order(prime, beside=None):
+    """A point of the curve of this order, which divides the cofactor; or that and a good one."""
+    whole = decompress_G1(COMPRESSED | 4)
+    for x in range(5, 50):
+        small = multiply(whole, group.ORDER * EXPONENT // prime)
+        if not is_inf(small):
+            assert is_inf(multiply(small, prime))
+            return g1(compress_G1(add(small, beside) if beside else small))
+        try:
+            whole = decompress_G1(COMPRESSED | x)
+        except ValueError:
+            continue
+    raise AssertionError
 
 
 BAD_G1 = {
@@ -56,6 +74,9 @@ BAD_G1 = {
     "not on the curve": g1(COMPRESSED | 1),
     "outside the subgroup": g1(COMPRESSED),
     "outside the subgroup, other sign": g1(COMPRESSED | LARGER),
+    **{f"of order {prime}": of_order(prime) for prime in (3, 11, 10_177, 859_267, 52_437_899)},
+    "a good point and one of order 3": of_order(3, beside=GENERATOR),
+    "a good point and one of order 11": of_order(11, beside=GENERATOR),
 }
 
 

@@ -4,7 +4,6 @@ import pytest
 
 from tests.zkp.given import (
     ATTRIBUTES,
-    CHANGES,
     ENROLLED,
     KEYS,
     OTHER,
@@ -12,6 +11,7 @@ from tests.zkp.given import (
     RECEIPT,
     SK,
     SOAK,
+    altered,
     context,
     each_byte,
     misshapen,
@@ -72,9 +72,9 @@ def test_every_byte_counts():
         assert not receipt.check(**HELD | {"receipt": changed}), at
 
 
-@pytest.mark.parametrize("name", CHANGES)
-def test_every_field_of_the_context_counts(name):
-    assert not receipt.verify(**SEEN | {"context": context("receipt", **{name: CHANGES[name]})}, proof=PROOF)
+def test_every_byte_of_the_context_counts():
+    for name, changed in altered(CONTEXT):
+        assert not receipt.verify(**SEEN | {"context": changed}, proof=PROOF), name
 
 
 def test_every_attribute_counts():
@@ -116,7 +116,7 @@ def test_it_is_the_ledgers():
 
 def test_a_receipt_that_nobody_issued_proves_nothing(monkeypatch):
     """All in it fits but the pairing: what a prover makes who does not check."""
-    monkeypatch.setattr(credential, "check", lambda **_: True)
+    monkeypatch.setattr(bbs_core, "core_verify", lambda *_: True)
     made_up = group.encode_g1(group.generator()) + (7).to_bytes(32, "big")
     proof = receipt.prove(**HELD | {"receipt": made_up}, disclosed=NAMES, context=CONTEXT)
     assert not receipt.verify(**SEEN, proof=proof)

@@ -191,8 +191,73 @@ def test_tags():
     assert sigma.tag(b"A-V01", "batchable") == b"A-V01-DSFS-with-sigma-proofs_Shake128_BLS12381"
 
 
+KNOWN = {G: 1, X: 7, Y: 11, group.encode_g1(group.msm([group.generator()], [MINUS * 7 % group.ORDER])): -7}
+"""Elements and their logarithms: with them whoever looks can say what a sum is, without the curve."""
+
+
+def odd_relation(seed):
+    """A random relation of few elements and small coefficients, and whether the draft's ten conditions hold."""
+    chance = random.Random(seed)
+
+    def now_and_then(odd, usual):
+        return odd if chance.random() < 0.02 else usual
+
+    pool = [*KNOWN, *now_and_then([IDENTITY, OFF_SUBGROUP], [])]
+    elements = [chance.choice(pool) for _ in range(chance.randint(0, 3))]
+    top, secrets_too = len(elements) + now_and_then(1, 0), chance.randint(1, 2)
+
+    def at():
+        return chance.randint(0, top)
+
+    def by():
+        return chance.choice([1, 1, 1, 2, 7, 11, MINUS, 0])
+
+    rows = tuple(
+        Equation(
+            tuple((at(), by()) for _ in range(now_and_then(0, chance.randint(1, 3)))),
+            tuple((chance.randrange(secrets_too), at(), by()) for _ in range(now_and_then(0, chance.randint(1, 4)))),
+        )
+        for _ in range(now_and_then(0, chance.randint(1, 2)))
+    )
+    return Relation(tuple(elements), rows), _is_valid(elements, rows)
+
+
+def _is_valid(elements, rows):
+    if not rows or not all(row.image and row.terms for row in rows) or not set(elements) <= set(KNOWN):
+        return False
+    used = {at for row in rows for at, _ in row.image} | {at for row in rows for _, at, _ in row.terms}
+    numbers = {secret for row in rows for secret, _, _ in row.terms}
+    if not used <= set(range(len(elements) + 1)) or not used >= set(range(1, len(elements) + 1)):
+        return False
+    if numbers != set(range(1 + max(numbers))):
+        return False
+    logs = [1, *(KNOWN[element] for element in elements)]
+    if any(sum(by * logs[at] for at, by in row.image) % group.ORDER == 0 for row in rows):
+        return False
+    return all(
+        any(sum(by * logs[at] for secret, at, by in row.terms if secret == each) % group.ORDER for row in rows)
+        for each in numbers
+    )
+
+
+def test_which_relations_are_valid():
+    """Against logarithms, on both backends: neither takes what the other refuses."""
+    seen = []
+    for seed in range(3_000 if SOAK else 250):
+        said, valid = odd_relation(seed)
+        seen.append(valid)
+        for name in group.BACKENDS:
+            with group.use(name):
+                try:
+                    taken = Instance(relation.parse(said.serialize())).octets == said.serialize()
+                except InvalidInstance:
+                    taken = False
+            assert taken == valid, (seed, name)
+    assert 0.2 < sum(seen) / len(seen) < 0.8
+
+
 def random_statement(seed):
-    """A random relation that holds, and its secrets."""
+    """A random relation that holds, and its secrets: images of several elements, elements in several places, constants."""
     chance = random.Random(seed)
     count, rows = chance.randint(1, 3), chance.randint(1, 3)
     witness = [secrets.randbelow(group.ORDER) for _ in range(count)]
@@ -200,18 +265,33 @@ def random_statement(seed):
     elements, equations = list(bases), []
     for row in range(rows):
         terms = [
-            (each, chance.randint(0, 2), chance.choice([1, MINUS, chance.randrange(group.ORDER)]))
+            (each, chance.randint(0, 2), chance.choice([0, 1, MINUS, chance.randrange(group.ORDER)]))
             for each in range(count)
         ]
-        terms += [(0, 1, 3), (0, 2, 5)]  # each base is used
+        terms += [
+            (each, chance.randint(0, 2), chance.randrange(2, 2**64)) for each in range(count)
+        ]  # so that none cancels
+        terms += [(0, 1, 3), (0, 2, 5), (0, 2, 5)]  # each base is used, one twice
         known = [group.generator(), *bases]
-        image = group.msm(
-            [known[at] for _, at, _ in terms], [by * witness[each] % group.ORDER for each, _, by in terms]
+        weights = [by * witness[each] % group.ORDER for each, _, by in terms]
+        constant, share = (chance.randint(0, 2), chance.randrange(group.ORDER)), chance.choice([1, MINUS, 2])
+        total = group.msm(
+            [*(known[at] for _, at, _ in terms), known[constant[0]]], [*weights, -constant[1] % group.ORDER]
         )
-        elements.append(image)
-        equations.append(Equation(((3 + row, 1),), tuple(terms)))
+        elements.append(group.msm([total], [pow(share, -1, group.ORDER)]))
+        equations.append(Equation(((3 + row, share), constant), tuple(terms)))
     octets = Relation(tuple(map(group.encode_g1, elements)), tuple(equations)).serialize()
     return octets, b"".join(map(group.encode_scalar, witness))
+
+
+def test_the_secrets_must_satisfy_every_equation(backend):
+    """Also where what is amiss in one would make up for what is amiss in another."""
+    rows = tuple(Equation(((at, 1),), ((0, 0, 1),)) for at in (1, 2))
+    for wrong in ((7, 11), (11, 7), (8, 6), (6, 8)):
+        elements = tuple(group.encode_g1(group.msm([group.generator()], [each])) for each in wrong)
+        with pytest.raises(InvalidWitness):
+            sigma.prove(instance=Relation(elements, rows).serialize(), witness=bytes(31) + b"\7", tag=b"tag")
+    assert sigma.prove(instance=Relation((X, X), rows).serialize(), witness=bytes(31) + b"\7", tag=b"tag")
 
 
 @pytest.mark.parametrize("seed", range(40 if SOAK else 1))

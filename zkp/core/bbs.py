@@ -45,25 +45,17 @@ def sign(*, sk: bytes, pk: bytes, header: bytes = b"", messages: Sequence[bytes]
     """
     secret = group.decode_scalar(sk, zero=False)
     bbs_core.octets_to_pubkey(pk)
-    scalars = bbs_core.messages_to_scalars(messages, api_id)
-    generators = bbs_core.create_generators(len(messages) + 1, api_id)
-    domain = bbs_core.calculate_domain(pk, generators, header, api_id)  # CoreSign step 1
-    hashed = b"".join(map(group.encode_scalar, (secret, *scalars, domain)))
+    of = _signed(pk, header, messages, api_id)  # CoreSign steps 1 and 3
+    hashed = b"".join(map(group.encode_scalar, (secret, *of.messages, of.domain)))
     e = bbs_core.hash_to_scalar(hashed, api_id + b"H2S_")  # 2
-    return bbs_core.sign_point(secret, e, bbs_core.message_point(generators, domain, scalars))  # 3-5
+    return bbs_core.sign_point(secret, e, of.b)  # 4, 5
 
 
 def verify(
     *, pk: bytes, signature: bytes, header: bytes = b"", messages: Sequence[bytes] = (), api_id: bytes = API_ID
 ) -> bool:
     """Say whether it is the key's signature of these messages under this header (Verify, CoreVerify)."""
-    scalars = bbs_core.messages_to_scalars(messages, api_id)
-    generators = bbs_core.create_generators(len(messages) + 1, api_id)
-    domain = bbs_core.calculate_domain(pk, generators, header, api_id)
-    try:
-        return bbs_core.core_verify(pk, signature, bbs_core.message_point(generators, domain, scalars))
-    except (InvalidPoint, InvalidScalar):
-        return False
+    return bbs_core.core_verify(pk, signature, _signed(pk, header, messages, api_id).b)
 
 
 def proof_gen(  # noqa: PLR0913 - the draft's own list
@@ -93,19 +85,16 @@ def proof_gen(  # noqa: PLR0913 - the draft's own list
         InvalidCredential: The signature is not the key's, or not of these messages.
         ValueError: The indexes.
     """
-    if not verify(pk=pk, signature=signature, header=header, messages=messages, api_id=api_id):
+    of = _signed(pk, header, messages, api_id)
+    if not bbs_core.core_verify(pk, signature, of.b):
         raise InvalidCredential
     hidden = bbs_core.undisclosed(len(messages), disclosed)
-    scalars = bbs_core.messages_to_scalars(messages, api_id)
-    generators = bbs_core.create_generators(len(messages) + 1, api_id)
-    secrets = b"".join(map(group.encode_scalar, scalars))
+    secrets = b"".join(map(group.encode_scalar, of.messages))
     draw = randomness or hedged(signature, secrets, pk, header, ph, bytes(str(list(disclosed)), "ascii"), api_id)
     return bbs_core.core_proof_gen(
         signature=signature,
-        generators=generators,
-        domain=bbs_core.calculate_domain(pk, generators, header, api_id),
+        of=of,
         ph=ph,
-        messages=scalars,
         disclosed=disclosed,
         api_id=api_id,
         scalars=draw(BLINDS + len(hidden)),
@@ -139,3 +128,8 @@ def proof_verify(  # noqa: PLR0913 - the draft's own list
         )
     except (InvalidPoint, InvalidScalar, ValueError):
         return False
+
+
+def _signed(pk: bytes, header: bytes, messages: Sequence[bytes], api_id: bytes) -> bbs_core.Signed:
+    scalars = bbs_core.messages_to_scalars(messages, api_id)
+    return bbs_core.signed(pk=pk, header=header, messages=scalars, api_id=api_id)

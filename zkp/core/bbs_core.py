@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from . import group, hashing
-from .errors import InvalidCredential, InvalidScalar
+from .errors import InvalidCredential, InvalidPoint, InvalidScalar
 from .group import G1, G1_BYTES, G2, ORDER, SCALAR_BYTES
 
 CIPHERSUITE: Final = b"BBS_BLS12381G1_XMD:SHA-256_SSWU_RO_"
@@ -34,6 +34,15 @@ class Generators(NamedTuple):
     q: G1
     h: tuple[G1, ...]
     octets: bytes
+
+
+class Signed(NamedTuple):
+    """What a signature is of: the generators, the domain, the messages and B."""
+
+    generators: Generators
+    domain: int
+    messages: tuple[int, ...]
+    b: G1
 
 
 class Init(NamedTuple):
@@ -122,6 +131,13 @@ def message_point(generators: Generators, domain: int, messages: Sequence[int]) 
     return group.msm([_p1(), generators.q, *generators.h], [1, domain, *messages])
 
 
+def signed(*, pk: bytes, header: bytes, messages: Sequence[int], api_id: bytes) -> Signed:
+    """Return what a signature of these messages is of (CoreSign steps 1 and 3, CoreVerify steps 1 and 2, ProofInit steps 1 and 2)."""
+    generators = create_generators(len(messages) + 1, api_id)
+    domain = calculate_domain(pk, generators, header, api_id)
+    return Signed(generators, domain, tuple(messages), message_point(generators, domain, messages))
+
+
 def sign_point(sk: int, e: int, b: G1) -> bytes:
     """Return (A, e) with A = B * (1 / (SK + e)) (CoreSign steps 4 and 5).
 
@@ -141,10 +157,13 @@ def octets_to_signature(signature: bytes) -> tuple[G1, int]:
 
 
 def core_verify(pk: bytes, signature: bytes, b: G1) -> bool:
-    """Say whether h(A, W) * h(A * e - B, BP2) is one (CoreVerify step 3). Raises InvalidPoint, InvalidScalar."""
-    a, e = octets_to_signature(signature)
-    rest = group.msm([a, b], [e, ORDER - 1])
-    return group.pairing_is_one((a, octets_to_pubkey(pk)), (rest, group.generator_g2()))
+    """Say whether h(A, W) * h(A * e - B, BP2) is one (CoreVerify step 3). Malformed is False."""
+    try:
+        a, e = octets_to_signature(signature)
+        w = octets_to_pubkey(pk)
+    except (InvalidPoint, InvalidScalar):
+        return False
+    return group.pairing_is_one((a, w), (group.msm([a, b], [e, ORDER - 1]), group.generator_g2()))
 
 
 def undisclosed(count: int, disclosed: Sequence[int]) -> list[int]:
@@ -161,10 +180,8 @@ def undisclosed(count: int, disclosed: Sequence[int]) -> list[int]:
 def core_proof_gen(  # noqa: PLR0913 - the draft's own list
     *,
     signature: bytes,
-    generators: Generators,
-    domain: int,
+    of: Signed,
     ph: bytes,
-    messages: Sequence[int],
     disclosed: Sequence[int],
     api_id: bytes,
     scalars: Sequence[int],
@@ -179,6 +196,7 @@ def core_proof_gen(  # noqa: PLR0913 - the draft's own list
         InvalidPoint, InvalidScalar: The signature.
         InvalidCredential: The blinding failed: a scalar is zero.
     """
+    generators, domain, messages, b = of
     hidden = undisclosed(len(messages), disclosed)
     r1, r2, e_tilde, r1_tilde, r3_tilde, *m_tilde = scalars
     if len(m_tilde) != len(hidden):
@@ -187,8 +205,7 @@ def core_proof_gen(  # noqa: PLR0913 - the draft's own list
         raise InvalidCredential
     a, e = octets_to_signature(signature)
 
-    # ProofInit
-    b = message_point(generators, domain, messages)  # 2
+    # ProofInit, whose steps 1 and 2 were done for the signature
     d = group.msm([b], [r2])  # 3
     a_bar = group.msm([a], [r1 * r2 % ORDER])  # 4
     b_bar = group.msm([d, a_bar], [r1, -e % ORDER])  # 5

@@ -22,6 +22,7 @@ MAX_TEXT: Final = 2_048
 
 _MAX_BYTES: Final = 32_768
 _MAX_SIZE: Final = 2**53 - 1  # what every JSON reader keeps exactly
+_FIRST_YEAR: Final = 1_000  # strftime writes fewer digits of those before
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -197,5 +198,5 @@ def _check_nonce(nonce: bytes) -> None:
 
 
 def _check_moment(when: datetime) -> None:
-    if when.tzinfo is None or when.microsecond:
+    if when.tzinfo is None or when.microsecond or when.year < _FIRST_YEAR:
         raise InvalidContext

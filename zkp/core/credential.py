@@ -84,24 +84,19 @@ def issue(*, sk: bytes, pk: bytes, key_commitment: bytes, header: bytes, message
     secret = group.decode_scalar(sk, zero=False)
     bbs_core.octets_to_pubkey(pk)
     k = group.decode_g1(key_commitment)
-    scalars = bbs_core.messages_to_scalars(messages, API_ID)
-    generators = bbs_core.create_generators(len(messages) + 2, API_ID)
-    domain = bbs_core.calculate_domain(pk, generators, header, API_ID)
-    known = bbs_core.message_point(generators, domain, [0, *scalars])
-    b = group.msm([known, k], [1, 1])
-    hashed = group.encode_scalar(secret) + group.encode_g1(b) + group.encode_scalar(domain)
+    known = _signed(pk, 0, header, messages)
+    b = group.msm([known.b, k], [1, 1])
+    hashed = group.encode_scalar(secret) + group.encode_g1(b) + group.encode_scalar(known.domain)
     return bbs_core.sign_point(secret, bbs_core.hash_to_scalar(hashed, API_ID + b"H2S_"), b)
 
 
 def check(*, pk: bytes, signature: bytes, s: bytes, header: bytes, messages: Sequence[bytes]) -> bool:
     """Say whether it is the key's signature of these messages and this secret."""
     try:
-        scalars = [group.decode_scalar(s, zero=False), *bbs_core.messages_to_scalars(messages, API_ID)]
-        generators = bbs_core.create_generators(len(scalars) + 1, API_ID)
-        domain = bbs_core.calculate_domain(pk, generators, header, API_ID)
-        return bbs_core.core_verify(pk, signature, bbs_core.message_point(generators, domain, scalars))
-    except (InvalidPoint, InvalidScalar):
+        secret = group.decode_scalar(s, zero=False)
+    except InvalidScalar:
         return False
+    return bbs_core.core_verify(pk, signature, _signed(pk, secret, header, messages).b)
 
 
 def present(  # noqa: PLR0913 - the draft's list, with the secret and the links
@@ -120,17 +115,17 @@ def present(  # noqa: PLR0913 - the draft's list, with the secret and the links
 
     Raises:
         InvalidCredential: The signature is not the key's, not of these messages, or not of this secret.
+        InvalidScalar: The secret is out of range.
         ValueError: The indexes.
     """
-    if not check(pk=pk, signature=signature, s=s, header=header, messages=messages):
+    of = _signed(pk, group.decode_scalar(s, zero=False), header, messages)
+    if not bbs_core.core_verify(pk, signature, of.b):
         raise InvalidCredential
-    scalars = [group.decode_scalar(s), *bbs_core.messages_to_scalars(messages, API_ID)]
     shown = [1 + at for at in disclosed]
-    hidden = bbs_core.undisclosed(len(scalars), shown)
+    hidden = bbs_core.undisclosed(len(of.messages), shown)
     if hidden[0] != 0:
         raise ValueError("disclosed indexes name messages")
-    generators = bbs_core.create_generators(len(scalars) + 1, API_ID)
-    hedge = (signature, b"".join(map(group.encode_scalar, scalars)), pk, header, ph, bytes(str(shown), "ascii"))
+    hedge = (signature, b"".join(map(group.encode_scalar, of.messages)), pk, header, ph, bytes(str(shown), "ascii"))
     draw = randomness or hedged(*hedge, *(group.encode_g1(point) for link in links for point in link))
 
     def linked(nonces: Sequence[int]) -> bytes:
@@ -138,10 +133,8 @@ def present(  # noqa: PLR0913 - the draft's list, with the secret and the links
 
     return bbs_core.core_proof_gen(
         signature=signature,
-        generators=generators,
-        domain=bbs_core.calculate_domain(pk, generators, header, API_ID),
+        of=of,
         ph=ph,
-        messages=scalars,
         disclosed=shown,
         api_id=API_ID,
         scalars=draw(BLINDS + len(hidden)),
@@ -200,6 +193,11 @@ def verify(  # noqa: PLR0913 - the draft's list, with the links
 def proof_bytes(count: int, disclosed: int) -> int:
     """Return a proof's length: s and each undisclosed message take one scalar."""
     return PROOF_FLOOR_BYTES + SCALAR_BYTES * (1 + count - disclosed)
+
+
+def _signed(pk: bytes, secret: int, header: bytes, messages: Sequence[bytes]) -> bbs_core.Signed:
+    scalars = [secret, *bbs_core.messages_to_scalars(messages, API_ID)]
+    return bbs_core.signed(pk=pk, header=header, messages=scalars, api_id=API_ID)
 
 
 def _hashed(links: Sequence[Link], commitments: Sequence[G1]) -> bytes:

@@ -8,6 +8,7 @@ ten conditions hold: nothing is proven or verified about anything else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from secrets import randbits
 from typing import TYPE_CHECKING, Final
 
 from . import group
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .group import G1
 
 _INDEX_BYTES: Final = 4
+_WEIGHT_BITS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,18 @@ class Instance:
             columns = [[(at, by) for secret, at, by in row.terms if secret == each] for row in self.equations]
             if all(self._vanishes(column) for column in columns):
                 raise InvalidInstance
+
+    def holds(self, secrets: Sequence[int]) -> bool:
+        """Say whether these secrets satisfy every equation.
+
+        All equations are one sum, each after the first times a weight of 128 random bits: one that does not hold is missed once in 2**128.
+        """
+        weighed = []
+        for place, row in enumerate(self.equations):
+            weight = randbits(_WEIGHT_BITS) if place else 1
+            weighed += [(at, weight * by) for at, by in row.image]
+            weighed += [(at, -weight * by * secrets[secret]) for secret, at, by in row.terms]
+        return group.is_identity(self._sum(weighed))
 
     def evaluate(self, scalars: Sequence[int], challenge: int = 0) -> list[G1]:
         """Return map(scalars) - challenge * image, a point for each equation ("Map evaluation", "Simulator")."""

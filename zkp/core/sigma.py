@@ -48,7 +48,7 @@ def prove(
     """
     read = Instance(relation.parse(instance))
     secrets = group.decode_scalars(witness)
-    if len(secrets) != read.secrets or not all(map(group.is_identity, read.evaluate(secrets, 1))):
+    if len(secrets) != read.secrets or not read.holds(secrets):
         raise InvalidWitness
     draw = randomness or hedged(witness, tag, instance, flavor.encode())
     nonces = draw(read.secrets)
