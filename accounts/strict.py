@@ -2,12 +2,16 @@
 
 import re
 import threading
+import uuid
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.dateparse import parse_duration
 from django.utils.translation import get_language
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import SkipField
 
@@ -85,3 +89,43 @@ class Text(serializers.CharField):
             self.fail("invalid")
         text: str = super().to_internal_value(data)
         return text
+
+
+class IdField(serializers.UUIDField):
+    """A UUID as RFC 9562, section 4, writes it; a number is not taken for one."""
+
+    def to_internal_value(self, data: Any) -> uuid.UUID:
+        """Refuse other spellings."""
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        value: uuid.UUID = super().to_internal_value(data)
+        if str(value) != data.lower():
+            self.fail("invalid", value=data)
+        return value
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": r"^P(?=[0-9T])([0-9]{1,6}D)?(T(?=[0-9])([0-9]{1,6}H)?([0-9]{1,6}M)?([0-9]{1,9}(\.[0-9]{1,6})?S)?)?$",
+        "description": "An ISO 8601 duration without years and months.",
+        "examples": ["P30D", "PT8S"],
+    }
+)
+class DurationField(serializers.Field[timedelta, str, str, Any]):
+    """An ISO 8601 duration such as P30D or PT8S; years and months, which have no fixed length, are refused."""
+
+    def __init__(self, *, allow_zero: bool = False, **options: Any) -> None:
+        self._allow_zero = allow_zero
+        super().__init__(**options)
+
+    def to_internal_value(self, data: str) -> timedelta:
+        """Parse."""
+        try:
+            value = parse_duration(data) if isinstance(data, str) and data.startswith("P") else None
+        except OverflowError:
+            value = None
+        if value is None or value < timedelta(0) or (not value and not self._allow_zero):
+            longer = "" if self._allow_zero else " longer than zero"
+            raise serializers.ValidationError(f"An ISO 8601 duration{longer} is needed, such as P30D or PT8S.")
+        return value

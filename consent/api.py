@@ -7,9 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.dateparse import parse_duration
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.authentication import app_of
 from accounts.models import App
-from accounts.strict import StrictSerializer, Text
+from accounts.strict import DurationField, StrictSerializer, Text
 from consent.ask import ask
 from consent.close_session import close_session
 from consent.errors import Refused, RequestUnknown
@@ -35,28 +34,6 @@ MOST_COMBINED = 20
 
 
 _OPERATIONS = [operation.value for operation in Operation]
-
-
-@extend_schema_field(
-    {
-        "type": "string",
-        "pattern": r"^P(?=[0-9T])([0-9]{1,6}D)?(T(?=[0-9])([0-9]{1,6}H)?([0-9]{1,6}M)?([0-9]{1,9}(\.[0-9]{1,6})?S)?)?$",
-        "description": "An ISO 8601 duration without years and months.",
-        "examples": ["P30D", "PT8S"],
-    }
-)
-class DurationField(serializers.Field[timedelta, str, str, Any]):
-    """An ISO 8601 duration such as P30D or PT8S; years and months, which have no fixed length, are refused."""
-
-    def to_internal_value(self, data: str) -> timedelta:
-        """Parse."""
-        try:
-            value = parse_duration(data) if isinstance(data, str) and data.startswith("P") else None
-        except OverflowError:
-            value = None
-        if value is None or value <= timedelta(0):
-            raise serializers.ValidationError("An ISO 8601 duration longer than zero is needed, such as P30D or PT8S.")
-        return value
 
 
 class AskSerializer(StrictSerializer):

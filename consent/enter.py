@@ -1,12 +1,13 @@
 """Enter a fact about a subject, or about no person, into the tenant's log.
 
 Last in the caller's transaction, as `ledger.append` demands. The subject's tag, salt and mark come from the keys the service holds for
-them (zkp.tag), fresh for every entry: nobody else can tell which entries belong together.
+them, or from their wallet's marking key once it has claimed (zkp.tag), fresh for every entry: nobody else can tell which entries belong
+together.
 """
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -19,18 +20,34 @@ from keyring.errors import KeyGone
 from keyring.keys import store
 from ledger.append import About, Said, append, append_many
 from ledger.enter_heads import HOLDER, open_platform_log
-from zkp.tag import Keys, day_tag, derive, mark, subject_salt
+from zkp.tag import day_tag_of, derive, mark, subject_salt
 
 _EVIDENCE = ("consent.", "erasure.", "delegation.", "label.")
 
 
-def enter(*, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any], now: datetime) -> uuid.UUID:
-    """Append an entry about `subject`.
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """What it takes to mark an entry: the person's public key P and marking key k_u; never s."""
+
+    public_key: bytes
+    k_u: bytes = field(repr=False)
+
+
+def enter(  # noqa: PLR0913
+    *,
+    subject: Subject,
+    kind: str,
+    actor: str,
+    payload: Mapping[str, Any],
+    now: datetime,
+    ref: uuid.UUID | None = None,
+) -> uuid.UUID:
+    """Append an entry about `subject`; `ref`: of the entry to be, where something names it already.
 
     Consent, erasure, who may act for the person and what became of labels are sealed under the person's evidence key, for they must be
     provable after the voice is gone (GDPR 7(1)); all else under the subject's own.
     """
-    keys, ref = _keys(subject), uuid.uuid4()
+    marking = _marking(subject)
     return append(
         origin=subject.tenant.origin,
         kind=kind,
@@ -38,7 +55,7 @@ def enter(*, subject: Subject, kind: str, actor: str, payload: Mapping[str, Any]
         payload=payload,
         holder=subject.evidence_name if kind.startswith(_EVIDENCE) else subject.key_name,
         now=now,
-        about=_about(ref, keys, _tag(subject, keys, now)),
+        about=_about(ref or uuid.uuid4(), marking, _tag(marking, now)),
     )
 
 
@@ -101,7 +118,7 @@ def enter_for_grants(
 
 
 def _said(facts: Sequence[Fact], actor: str, now: datetime, forgotten: Collection[str] = ()) -> list[Said]:
-    known: dict[uuid.UUID, tuple[Keys, bytes]] = {}
+    known: dict[uuid.UUID, tuple[Marking, bytes]] = {}
     entries = []
     for fact in facts:
         grant = fact.grant
@@ -110,8 +127,8 @@ def _said(facts: Sequence[Fact], actor: str, now: datetime, forgotten: Collectio
             entries.append(Said(fact.kind, actor, payload, grant.subject.tenant.key_name))
             continue
         if grant.subject_id not in known:
-            keys = _keys(grant.subject)
-            known[grant.subject_id] = keys, _tag(grant.subject, keys, now)
+            marking = _marking(grant.subject)
+            known[grant.subject_id] = marking, _tag(marking, now)
         entries.append(
             Said(fact.kind, actor, payload, fact.holder, _about(fact.ref or uuid.uuid4(), *known[grant.subject_id]))
         )
@@ -125,7 +142,7 @@ def _is_forgotten(fact: Fact) -> bool:
         keyring.errors.KeyGone: They are gone and no erasure has taken them.
     """
     try:
-        store().get(fact.grant.subject.custody_name)
+        _marking(fact.grant.subject)
         store().get(fact.holder)
     except KeyGone:
         # Asked anew: the row in hand may be from before the erasure.
@@ -175,20 +192,38 @@ _tags: dict[date, dict[bytes, bytes]] = {}
 _MOST_TAGS = 10_000
 
 
-def _tag(subject: Subject, keys: Keys, now: datetime) -> bytes:
-    day, public = now.astimezone(UTC).date(), bytes(subject.public_key)
+def _tag(marking: Marking, now: datetime) -> bytes:
+    day = now.astimezone(UTC).date()
     if day not in _tags or len(_tags[day]) >= _MOST_TAGS:
         _tags.clear()
     tags = _tags.setdefault(day, {})
-    tag = tags.get(public)
+    tag = tags.get(marking.public_key)
     if tag is None:
-        tag = tags[public] = day_tag(keys, day)
+        tag = tags[marking.public_key] = day_tag_of(public_key=marking.public_key, k_u=marking.k_u, day=day)
     return tag
 
 
-def _keys(subject: Subject) -> Keys:
-    return derive(store().get(subject.custody_name), subject.tenant.origin)
+def _marking(subject: Subject) -> Marking:
+    """Return what marks entries about the person now.
+
+    Raises:
+        KeyGone: It was destroyed.
+    """
+    try:
+        return _marking_of(subject)
+    except KeyGone:
+        # The row in hand may be from before a wallet claimed, and the key that it names gone since.
+        fresh = Subject.objects.select_related("tenant").filter(id=subject.id).exclude(wallet_name=subject.wallet_name)
+        if not (found := fresh.first()):
+            raise
+        return _marking_of(found)
 
 
-def _about(ref: uuid.UUID, keys: Keys, tag: bytes) -> About:
-    return About(ref=ref, tag=tag, salt=subject_salt(keys.k_u, ref), mark=mark(keys.k_u, ref))
+def _marking_of(subject: Subject) -> Marking:
+    key = store().get(subject.marking_name)
+    k_u = key if subject.wallet_name else derive(key, subject.tenant.origin).k_u
+    return Marking(bytes(subject.public_key), k_u)
+
+
+def _about(ref: uuid.UUID, marking: Marking, tag: bytes) -> About:
+    return About(ref=ref, tag=tag, salt=subject_salt(marking.k_u, ref), mark=mark(marking.k_u, ref))

@@ -173,5 +173,25 @@ class ReceiptRestricted(ConsentError):
     """The person had it erased: proof of consent is kept for a case at law, and given to nobody else."""
 
 
+class AlreadyClaimed(ConsentError):
+    """A wallet keeps your key in this log already."""
+
+
+class KeyUsedBefore(ConsentError):
+    """These words were used in this log before. Make a new wallet: with the old words your old entries could be found again."""
+
+
+class NotClaimed(ConsentError):
+    """This takes a wallet that keeps your key in this log."""
+
+
+class ReplacedJustNow(ConsentError):
+    """Your wallet took the place of another just now: it shows consents from the day after tomorrow on at the latest."""
+
+
+class EntryNotYours(ConsentError):
+    """There is no such entry about you, or it was erased."""
+
+
 class ReceiptBroken(ConsentError):
     """The file is no consent receipt."""

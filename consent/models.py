@@ -252,7 +252,21 @@ class Subject(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="subjects")
     public_key = models.BinaryField(max_length=48)
+    """P, of the service's key for the person, or of their wallet's once it has claimed."""
     created_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True)
+    """When the person's wallet took over: from then on entries are marked with the wallet's key."""
+    claimed_ref = models.UUIDField(null=True)
+    """The entry that says so; empty after the erasure."""
+    replaced_at = models.DateTimeField(null=True)
+    """When a wallet last took the place of another."""
+    wallet_name = models.CharField(max_length=60, blank=True)
+    """The wallet's marking key k_u in the key store; empty while there is no wallet, and after the erasure."""
+    handed = models.BinaryField(null=True)
+    """The service's keys for the person, encrypted to the wallet alone, until the wallet says that it has them."""
+    handed_public_key = models.BinaryField(max_length=48, null=True)
+    custody_ended_at = models.DateTimeField(null=True)
+    """When the service's own keys for the person were destroyed, after a claim."""
     retired_at = models.DateTimeField(null=True)
     evidence_until = models.DateTimeField(null=True)
     """When the proof of consent goes too; set when the rest has gone."""
@@ -265,6 +279,14 @@ class Subject(models.Model):
                 fields=["tenant", "user"], condition=models.Q(retired_at=None), name="consent_subject_once"
             ),
             models.UniqueConstraint(fields=["tenant", "public_key"], name="consent_subject_key_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["claimed_at"],
+                condition=models.Q(claimed_at__isnull=False, custody_ended_at=None),
+                name="consent_subject_custody",
+            ),
+            models.Index(fields=["wallet_name"], condition=~models.Q(wallet_name=""), name="consent_subject_wallet"),
         ]
 
     def __str__(self) -> str:
@@ -284,6 +306,31 @@ class Subject(models.Model):
     def custody_name(self) -> str:
         """The seed of the keys the service holds while the person has no wallet."""
         return f"custody:{self.id}"
+
+    @property
+    def marking_name(self) -> str:
+        """What entries are marked with: the wallet's marking key, or while there is none the seed in custody."""
+        return self.wallet_name or self.custody_name
+
+    @property
+    def marking_names(self) -> set[str]:
+        """Return all keys by which entries about the person can be found: what an erasure destroys."""
+        return {self.custody_name} | ({self.wallet_name} if self.wallet_name else set())
+
+
+class ReplacedKey(models.Model):
+    """P of a wallet that another took the place of: nobody claims with it again. It names nobody."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    public_key = models.BinaryField(max_length=48)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "public_key"], name="consent_replaced_key_once"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class Binding(models.Model):

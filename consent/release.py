@@ -15,6 +15,7 @@ from consent import lock
 from consent.machine import WITHDRAWABLE, Event
 from consent.models import Binding, ConsentRequest, Grant, Subject
 from consent.move import move
+from zkp.models import Enrolment
 
 
 def release(*, subject: Subject, app: App | None, reference: bytes | None, actor: str, now: datetime) -> list[Binding]:
@@ -63,7 +64,19 @@ def forget(
     closed.update(reference=None)
     Grant.objects.filter(binding__in=closed).update(delegation=None)  # which names the person
     if evidence_until is not None:
-        Subject.objects.filter(id=subject.id).update(user=None, evidence_until=evidence_until)
+        Subject.objects.filter(id=subject.id).update(
+            user=None,
+            evidence_until=evidence_until,
+            # P stays, which leads to no entry; what says when and where a wallet claimed would lead to one.
+            wallet_name="",
+            handed=None,
+            handed_public_key=None,
+            claimed_at=None,
+            claimed_ref=None,
+            replaced_at=None,
+            custody_ended_at=None,
+        )
+        Enrolment.objects.filter(account=str(subject.id)).delete()
         return subject
     # Other ties still lead to the person, so these rows become a stranger's: one without a key, and of no point on the curve.
     stranger = Subject.objects.create(

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from consent import check_fallbacks as fallbacks
+from consent import end_custody as custody
 from consent import tell_of_notice as letters
 from consent.lapse import lapse as carry_out
 
@@ -12,6 +13,12 @@ from consent.lapse import lapse as carry_out
 def lapse() -> None:
     """End what time has ended."""
     carry_out(now=timezone.now())
+
+
+@shared_task(name="consent.end_custody")
+def end_custody() -> None:
+    """Finish what a crash left of claims."""
+    custody.end_all_custody(now=timezone.now())
 
 
 @shared_task(name="consent.tell_of_notice")

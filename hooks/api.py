@@ -13,7 +13,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from accounts.authentication import app_of
-from accounts.strict import StrictSerializer
+from accounts.strict import DurationField, StrictSerializer
 from hooks.cloudevent import EVENTS
 from hooks.errors import SubscriptionUnknown
 from hooks.models import Subscription
@@ -72,7 +72,13 @@ class HookSerializer(serializers.ModelSerializer[Subscription]):
 class RotateSerializer(StrictSerializer):
     """How long the old secret signs too."""
 
-    overlap = serializers.DurationField(required=False, min_value=timedelta(0), max_value=LONGEST_OVERLAP)
+    overlap = DurationField(required=False, allow_zero=True, help_text="At most P7D.")
+
+    def validate_overlap(self, value: timedelta) -> timedelta:
+        """Bound it."""
+        if value > LONGEST_OVERLAP:
+            raise serializers.ValidationError("The old secret signs for P7D at most.")
+        return value
 
 
 class SubscribedSerializer(HookSerializer):

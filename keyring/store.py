@@ -8,7 +8,7 @@ name as context, in both.
 Names say what a key is for: `voice:<uuid>`, `face:<uuid>` (until version 0.1 `artifact:<uuid>`), `document:<uuid>`, `statement:<uuid>`,
 `export:<uuid>`, `unlocked:<uuid>`, `subject:<uuid>` (of a person, or of one app's tie to a person), `evidence:<uuid>`,
 `custody:<uuid>`, `certificate:<uuid>`, `processor:<uuid>`, `hook:<uuid>`, `tenant:<uuid>`,
-`log:<origin>`, `certificates:<origin>`, `heads:platform`, `deliveries:platform`, `tokens:<uuid>`.
+`wallet:<uuid>`, `log:<origin>`, `certificates:<origin>`, `credentials:<origin>`, `heads:platform`, `deliveries:platform`, `tokens:<uuid>`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

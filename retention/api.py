@@ -21,8 +21,8 @@ from rest_framework.views import APIView
 
 from accounts.authentication import app_of
 from accounts.models import App
-from accounts.strict import StrictSerializer, Text
-from consent.api import LOCATION, DurationField
+from accounts.strict import DurationField, StrictSerializer, Text
+from consent.api import LOCATION
 from consent.errors import Refused
 from consent.session_field import SessionField
 from consent.terms import Refusal

@@ -2,7 +2,7 @@
 
 A key that is gone from the key store was destroyed. So an artifact of the vault whose key is dead is taken out on the ordinary path, a
 tie whose key is dead is closed and forgotten, as the erasure did which this database does not remember, and openings under dead keys are
-deleted. Each is a transaction of its own and can be repeated.
+deleted. A marking key alone goes with a claim too, so who lacks nothing else gets another. Each is a transaction of its own and can be repeated.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from django.db import transaction
 import vault.blobs
 from consent.models import Binding, Subject
 from consent.release import forget, is_last, release
+from consent.restore_custody import restore_custody
 from keyring.errors import KeyStoreBroken
 from keyring.keys import store
 from ledger.models import Opening
@@ -41,6 +42,7 @@ def bury(*, now: datetime) -> Buried:
         KeyStoreBroken: The key store lacks what is never destroyed, so it is not the service's own: what it lacks proves nothing.
     """
     refuse_a_strange_key_store()
+    restore_custody(now=now)
     dead_ties = [tie for tie in Binding.objects.exclude(reference=None).order_by("id") if not store().has(tie.key_name)]
     for tie in dead_ties:
         _forget(tie, now=now)
@@ -80,7 +82,7 @@ def _forget(tie: Binding, *, now: datetime) -> None:
         subject.refresh_from_db()
     last = is_last(subject=subject, bindings=[tie])
     if last:
-        store().destroy([subject.key_name, subject.custody_name])
+        store().destroy({subject.key_name, *subject.marking_names})
     evidence.keep(bindings=[tie], user=subject.user, until=now + EVIDENCE_KEPT)
     stranger = forget(subject=subject, bindings=[tie], evidence_until=now + EVIDENCE_KEPT if last else None, now=now)
     cut(bindings=[tie], stranger=stranger)

@@ -146,7 +146,7 @@ def shred(*, erasure_id: uuid.UUID, clock: Callable[[], datetime]) -> None:
         # Of two erasures that end together one sees that it is the last; the keys go before the rows, and both again if this is repeated.
         subject = Subject.objects.select_for_update(no_key=True).get(id=erasure.subject_id)
         last = is_last(subject=subject, bindings=bindings)
-        names = names | {subject.key_name, subject.custody_name} if last else names - {subject.key_name}
+        names = names | {subject.key_name, *subject.marking_names} if last else names - {subject.key_name}
         store().destroy(names)
         now = clock()
         if not Erasure.objects.filter(id=erasure_id, keys_destroyed_at=None).update(keys_destroyed_at=now):

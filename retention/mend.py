@@ -3,7 +3,8 @@
 What is found is logged by kind and number. (1) A living row of the vault whose key is dead: it is erased, on the ordinary path, as after a
 restore. (2) One whose key lives and whose bytes are lost: nothing can be read, so it goes the same way, unless a legal hold is on it. Where many
 have lost them it is rather the storage that is not there: then nothing goes, and an error says how many. (3) Bytes that no key opens, older than the
-grace an upload has: noise, deleted (those with a key and without a row are `sweep_orphans`' work). (4) Keys of processors and certificates that no row names: destroyed. (5) Rows that live and have passed their
+grace an upload has: noise, deleted (those with a key and without a row are `sweep_orphans`' work). (4) Keys of processors, certificates and
+wallets that no row names (a claim that came to nothing, a wallet that was replaced): destroyed. (5) Rows that live and have passed their
 deadline by more than a minute: the sweep is behind, and an error says so. (6) Consents taken back so long ago that `retention.pursue` looks for
 them no more, and of which no erasure was opened: it is. Each can be repeated; a crash leaves the rest to the next round.
 """
@@ -19,6 +20,7 @@ from django.conf import settings
 from django.db import models, transaction
 
 import vault.blobs
+from consent.models import Subject
 from hooks.wake import wake
 from keyring.keys import store
 from ledger.barrier import refuse_if_any_is_behind
@@ -26,7 +28,7 @@ from retention.bury import refuse_a_strange_key_store
 from retention.hold import lock_shared
 from retention.models import Artifact, Custody, Erasure, Processor
 from retention.open_erasures import LONG_AGO, open_withdrawn
-from retention.queries import holds_on
+from retention.queries import LATE, holds_on
 from vault.blobs import Kind
 from vault.errors import BlobGone
 
@@ -34,7 +36,6 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 FEW = 20
 """So many may have lost their bytes, or one in a hundred, and the storage is still believed to be ours."""
-LATE = timedelta(minutes=1)
 _PLACES = (Kind.VOICE, Kind.FACE, Kind.DOCUMENT)
 """One kind of each storage: voices, faces, and all else."""
 _KEYS: dict[str, type[models.Model]] = {"processor:": Processor, "certificate:": Erasure}
@@ -136,6 +137,10 @@ def _keys(*, before: datetime) -> int:
             stray = ids - set(rows.values_list("id", flat=True))
             store().destroy(f"{prefix}{each}" for each in stray)
             found += len(stray)
+    for names in store().older_than(before, prefix="wallet:"):
+        strays = set(names) - set(Subject.objects.filter(wallet_name__in=names).values_list("wallet_name", flat=True))
+        store().destroy(strays)
+        found += len(strays)
     return found
 
 

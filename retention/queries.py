@@ -4,7 +4,7 @@ import base64
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet
@@ -20,6 +20,8 @@ from retention.models import Artifact, Custody, Disclosure, Erasure, Export, Hol
 from vault.blobs import Kind as Stored
 
 _NAMES = [field.attname for field in Policy._meta.concrete_fields]  # noqa: SLF001
+LATE = timedelta(minutes=1)
+"""What goes later than so long after its deadline goes too late."""
 _GONE = Q(state=Artifact.State.ERASED)
 
 
@@ -154,6 +156,14 @@ def artifacts_of(*, user: User) -> QuerySet[Artifact]:
         .filter(subject__user=user)
         .order_by("-recorded_at", "-id")
     )
+
+
+def gone_in_time(artifact_id: uuid.UUID) -> bool | None:
+    """Say whether the key of a thing that lay here was destroyed by its deadline; None where it lay elsewhere, lives, or is unknown."""
+    gone = Artifact.objects.filter(id=artifact_id, custody=Custody.VAULT).first()
+    if gone is None or gone.key_destroyed_at is None:
+        return None
+    return gone.key_destroyed_at <= gone.expires_at + LATE
 
 
 def known(*, ids: Collection[uuid.UUID], kind: Stored = Stored.VOICE) -> set[uuid.UUID]:

@@ -78,7 +78,7 @@ def test_the_overlap_is_a_day_or_what_is_asked_for(api, receiver, subscribe):
     shown = rotated(api, hook, overlap="PT1H")
     assert shown["previous_until"] is not None
     assert "secret" not in api.get(f"/api/v1/hooks/{hook['id']}").json()
-    for overlap in ("P8D", "-PT1S", "soon", 10**30, []):
+    for overlap in ("P8D", "-PT1S", "soon", 10**30, 0.0, "0", []):
         assert api.post(f"/api/v1/hooks/{hook['id']}/secret", {"overlap": overlap}).status_code == 422
 
 
