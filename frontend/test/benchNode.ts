@@ -1,0 +1,4 @@
+// `bench.ts` for node.
+import "./older.ts";
+
+export * from "./bench.ts";
