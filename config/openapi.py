@@ -17,6 +17,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiParameter
 from oauth2_provider.contrib.rest_framework import TokenHasScope
+from rest_framework.permissions import AllowAny
 
 from accounts.strict import StrictSerializer
 from ledger import wait
@@ -29,6 +30,7 @@ _TAGS = {
     "retention": "Record what was made of a voice, read it, let it go.",
     "hooks": "Be told by signed deliveries instead of polling.",
     "ledger": "Published entries and their proofs. No login.",
+    "zkp": "Ask for a proof without identity, and judge it. No login.",
     "tokens": "Who is calling.",
 }
 _PROBLEM: Schema = {
@@ -153,7 +155,7 @@ class Operation(AutoSchema):
         found = set(_EVERYWHERE)
         if self.method in {"POST", "PUT", "PATCH"}:
             found |= _WITH_BODY
-        if self.view.get_authenticators():
+        if self.view.get_authenticators() and AllowAny not in self.view.permission_classes:
             found |= _WITH_TOKEN
         if "{" in self.path:
             found.add(404)

@@ -6,6 +6,7 @@ nothing is echoed but the value a validator names to the one who sent it.
 
 import sqlite3
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -25,6 +26,7 @@ import ledger.errors
 import portal.typeset
 import retention.errors
 import vault.errors
+import zkp.errors
 from consent.terms import Refusal
 
 log = structlog.get_logger(__name__)
@@ -73,6 +75,9 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     ledger.errors.IdempotencyKeyInvalid: (422, "idempotency-key-invalid"),
     ledger.errors.IdempotencyKeyInUse: (409, "idempotency-key-in-use"),
     ledger.errors.IdempotencyKeyReused: (422, "idempotency-key-reused"),
+    zkp.errors.LogUnknown: (404, "log-unknown"),
+    zkp.errors.NothingPublished: (503, "nothing-published"),
+    zkp.errors.ChallengeUnknown: (404, "challenge-unknown"),
     keyring.errors.KeyGone: (410, "keys-destroyed"),
     RequestDataTooBig: (413, "body-too-large"),
     Http404: (404, "not-found"),
@@ -174,7 +179,9 @@ def _from_framework(error: exceptions.APIException) -> Response:
     if getattr(error, "wait", None):
         headers["Retry-After"] = str(int(error.wait))  # type: ignore[attr-defined]
     if isinstance(error, exceptions.ValidationError):
-        return _problem(422, "invalid-request", "The request is not valid.", errors=error.detail, headers=headers)
+        return _problem(
+            422, "invalid-request", "The request is not valid.", errors=encodable(error.detail), headers=headers
+        )
     names = {
         400: "malformed-request",
         401: "not-authenticated",
@@ -184,6 +191,15 @@ def _from_framework(error: exceptions.APIException) -> Response:
         429: "too-many-requests",
     }
     return _problem(error.status_code, names.get(error.status_code, "error"), _sentence(error), headers=headers)
+
+
+def encodable(said: Any) -> Any:
+    """Return what a refusal says with halves of characters written out: it may cite them, JSON can write them, and nobody can encode them."""
+    if isinstance(said, Mapping):
+        return {encodable(name): encodable(each) for name, each in said.items()}
+    if isinstance(said, list | tuple):
+        return [encodable(each) for each in said]
+    return str(said).encode(errors="backslashreplace").decode()
 
 
 def _sentence(error: exceptions.APIException) -> str:

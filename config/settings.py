@@ -121,6 +121,7 @@ MIDDLEWARE = [
     "config.bodies.ReadToTheEnd",
     "config.requestlog.RequestLog",
     "config.outage.Outage",
+    "config.permissions.Permissions",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -235,6 +236,8 @@ CELERY_BEAT_SCHEDULE = {
     "hooks.deliver": {"task": "hooks.deliver", "schedule": 1.0, "options": {"expires": 1}},
     "ledger.verify_now": {"task": "ledger.verify_now", "schedule": 30.0, "options": {"expires": 30}},
     "accounts.tidy": {"task": "accounts.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
+    "zkp.tidy": {"task": "zkp.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
+    "consent.end_custody": {"task": "consent.end_custody", "schedule": 30.0, "options": {"expires": 30}},
     "hooks.tidy": {"task": "hooks.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
     "ledger.anchor": {"task": "ledger.anchor", "schedule": 3600.0, "options": {"expires": 3600}},
     "ledger.expire_reservations": {
@@ -265,7 +268,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_RATE_LIMITS = {"verify": "30/m/ip"}  # beside allauth's own
+ACCOUNT_RATE_LIMITS = {"verify": "30/m/ip", "ask_proof": "30/m/ip", "wallet": "60/m/user"}  # beside allauth's own
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Consonant] "
 # How many proxies of one's own stand before the service: the limits on logins count what the outermost saw.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("CONSONANT_PROXY_COUNT", 0)
@@ -335,10 +338,11 @@ try:
         "calls": rates.parse(env.str("CONSONANT_API_RATE", "60000/minute" if LOCAL else "6000/minute")),
         "batch": rates.parse(env.str("CONSONANT_API_BATCH_RATE", "6000/minute" if LOCAL else "600/minute")),
         "tokens": rates.parse(env.str("CONSONANT_TOKEN_RATE", "6000/minute" if LOCAL else "60/minute")),
+        "proofs": rates.parse(env.str("CONSONANT_PROOF_RATE", "6000/minute" if LOCAL else "60/minute")),
     }
 except ValueError as error:
     raise ImproperlyConfigured(
-        f"CONSONANT_API_RATE, CONSONANT_API_BATCH_RATE or CONSONANT_TOKEN_RATE: {error}"
+        f"CONSONANT_API_RATE, CONSONANT_API_BATCH_RATE, CONSONANT_TOKEN_RATE or CONSONANT_PROOF_RATE: {error}"
     ) from None
 # An upload is held in memory until it is sealed: plain audio never lies on disk.
 MAX_UPLOAD_BYTES = 16 * 1024 * 1024
@@ -364,6 +368,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "img-src": [SELF],
         "font-src": [SELF],
+        "worker-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
         "base-uri": [NONE],

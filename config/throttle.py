@@ -2,15 +2,19 @@
 
 Every answer to an app says where it stands, in the fields of draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy` the quota `q`
 and the window `w` in seconds, `RateLimit` what remains `r` and the seconds `t` until the window ends. Over the limit it is 429 with
-`Retry-After`, and nothing has been done. Who calls the API without a token is not counted here.
+`Retry-After`, and nothing has been done. Who calls the API without a token is counted by address where the view says so
+(`throttle_anyone`), and else not here.
 """
 
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from allauth.core.internal.ratelimit import get_ip
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
 from oauth2_provider.models import AccessToken
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -46,6 +50,14 @@ def count(name: str, whom: str) -> Counted | None:
     return Counted(used <= rate.calls, left, headers)
 
 
+def sender(request: HttpRequest) -> str:
+    """Return the address of who calls."""
+    try:
+        return str(get_ip(request))
+    except PermissionDenied:  # behind a socket of this machine, without a proxy that says more
+        return ""
+
+
 class PerApp(BaseThrottle):
     """Counts an app's calls in windows of fixed length."""
 
@@ -53,9 +65,12 @@ class PerApp(BaseThrottle):
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """Count the call, say so in the answer's header, and say whether it is within the limit."""
-        if not isinstance(request.auth, AccessToken):
+        if isinstance(request.auth, AccessToken):
+            counted = count(getattr(view, "throttle_scope", CALLS), str(request.auth.application_id))
+        elif name := getattr(view, "throttle_anyone", None):
+            counted = count(name, sender(request))
+        else:
             return True
-        counted = count(getattr(view, "throttle_scope", CALLS), str(request.auth.application_id))
         if counted is None:
             return True
         self._left = counted.left

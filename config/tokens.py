@@ -7,8 +7,6 @@ Counted is the sender's address, for who calls is not known yet. It is kept nowh
 from collections.abc import Callable
 from functools import wraps
 
-from allauth.core.internal.ratelimit import get_ip
-from django.core.exceptions import PermissionDenied
 from django.db import DataError
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
@@ -16,7 +14,7 @@ from oauth2_provider.views import RevokeTokenView, TokenView
 from rest_framework.exceptions import Throttled
 
 from config.problems import answer
-from config.throttle import TOKENS, count
+from config.throttle import TOKENS, count, sender
 
 View = Callable[..., HttpResponseBase]
 
@@ -24,7 +22,7 @@ View = Callable[..., HttpResponseBase]
 def _counted(view: View) -> View:
     @wraps(view)
     def call(request: HttpRequest) -> HttpResponseBase:
-        counted = count(TOKENS, _sender(request))
+        counted = count(TOKENS, sender(request))
         if counted is None:
             return _told(view, request)
         response = _told(view, request) if counted.is_within else answer(Throttled(wait=counted.left))
@@ -40,13 +38,6 @@ def _told(view: View, request: HttpRequest) -> HttpResponseBase:
         return view(request)
     except DataError:  # the library looks up what no text of the database can be
         return JsonResponse({"error": "invalid_request"}, status=400)
-
-
-def _sender(request: HttpRequest) -> str:
-    try:
-        return str(get_ip(request))
-    except PermissionDenied:  # behind a socket of this machine, without a proxy that says more
-        return ""
 
 
 token = _counted(TokenView.as_view())

@@ -15,7 +15,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils import timezone
 
+from accounts.models import App
 from consent import receipt, status_token, verify_receipt
 from consent.errors import ReceiptBroken, TokenRefused
 from consent.token_keys import published_keys
@@ -34,12 +36,21 @@ from retention import certificate, clip_process
 from retention import clip as clips
 from retention.credential import anchors
 from retention.errors import CertificateBroken, ClipUnreadable
+from zkp import document as documents
+from zkp.ask_proof import LIVES, TURNS
+from zkp.core.active import LIFETIME
+from zkp.core.context import Context, read_moment
+from zkp.errors import DocumentBroken
+from zkp.issuer import issuer_of
+from zkp.judge import Found, open_entries
 
 MAX_SHOWN: Final = 20
 MAX_JSON_BYTES: Final = 4 * 1024 * 1024
 """What is larger takes the offline verifier: to parse it here would keep others waiting."""
 _JSON_DEPTH: Final = 16
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}")
+_ASKER: Final = re.compile(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?|app:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Who can ask here. Whoever made a proof could write a sentence there, and it would be shown as ours."""
 _REF: Final = re.compile(
     r"(?:https?://[^/\s?#@]{1,253}/api/v1/entries/)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/proof)?"
 )
@@ -56,6 +67,8 @@ class Kind(StrEnum):
     CHECKPOINT = "checkpoint"
     ENTRY = "entry"
     CLIP = "clip"
+    ANONYMOUS = "anonymous"
+    """A proof without identity."""
 
 
 class Outcome(StrEnum):
@@ -140,9 +153,72 @@ def _json(text: str) -> Exhibit:
         return _certificate(data)
     if said.get("@type") == "dpv:ConsentReceipt":
         return _receipt(data)
+    if documents.looks_like(said):
+        return _anonymous(said)
     if said.keys() == {"log", "index", "leaf"} and isinstance(said["leaf"], str):  # as /api/v1/entries/{ref} gives it
         return _leaf(said["leaf"])
     return Exhibit(Kind.UNKNOWN)
+
+
+def _anonymous(said: dict[str, Any]) -> Exhibit:
+    """Check a finished proof against its own context: whether it was asked, and is fresh, is for whoever asked to know."""
+    try:
+        proof = documents.parse(said)
+    except DocumentBroken:
+        return Exhibit(Kind.ANONYMOUS, Outcome.BROKEN, "malformed")
+    context = proof.context
+    if trouble := _bound(context):
+        return Exhibit(Kind.ANONYMOUS, *trouble, facts={"log": context.origin})
+    facts: dict[str, Any] = {"log": context.origin, "statement": context.statement, "verifier": context.verifier}
+    facts |= {"purpose": context.purpose, "until": context.expires, "says": {}, "app": "", "asker": ""}
+    shown = proof.disclosed
+    found = open_entries(context.origin, context.size, proof) if shown is None else Found(says={"shown": shown})
+    if found.reason:
+        return Exhibit(Kind.ANONYMOUS, Outcome.BROKEN, "other_entry")
+    made = _made_at(proof)
+    issuer = issuer_of(context.origin, now=timezone.now()).pk
+    if made is None or not documents.holds(proof, context=context, issuer=issuer, now=made):
+        return Exhibit(Kind.ANONYMOUS, Outcome.BROKEN, "unproven")
+    app = app_name((shown or {}).get("app", ""))
+    asker = app_name(context.verifier.removeprefix("app:")) if context.verifier.startswith("app:") else ""
+    return Exhibit(Kind.ANONYMOUS, Outcome.HOLDS, facts=facts | {"says": found.says, "app": app, "asker": asker})
+
+
+def _bound(context: Context) -> tuple[Outcome, str] | None:
+    """Say what is wrong with what a proof says that it answers: None if such a question can have been asked here."""
+    if not _ASKER.fullmatch(context.verifier) or TURNS.search(context.purpose):
+        return Outcome.BROKEN, "malformed"
+    log = Log.objects.filter(origin=context.origin).first()
+    if log is None:
+        return Outcome.OPEN, "foreign_log"
+    if not context.size:
+        return Outcome.BROKEN, "other_head"
+    # By what is published, not by the rows of heads: a restored database lacks the last of them.
+    if trouble := _history(log, checkpoints.Checkpoint(context.origin, context.size, context.root)):
+        outcome, why = trouble  # nothing says that the log signed it
+        return outcome, {"rewritten": "other_head", "newer": "ahead"}.get(why, why)
+    return None
+
+
+def _made_at(proof: documents.Document) -> datetime | None:
+    """Return a moment at which the proof can have been made: a credential must have stood while its question could be answered."""
+    ends = proof.context.expires
+    if not proof.pseudonym:
+        return ends
+    try:
+        until = read_moment((proof.disclosed or {}).get("valid_until", ""))
+    except ValueError:
+        return None
+    return until if ends - LIVES <= until <= ends + LIFETIME else None
+
+
+def app_name(said: str) -> str:
+    """Return the name of the app with that id, empty where there is none."""
+    try:
+        app = App.objects.filter(id=uuid.UUID(said)).first() if said else None
+    except ValueError:
+        return ""
+    return str(app.name) if app else ""
 
 
 def _object(data: bytes) -> dict[str, Any]:

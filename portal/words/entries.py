@@ -571,6 +571,28 @@ def _locker_changed(_payload: dict[str, Any], _words: dict[str, str]) -> Told:
     return Told(_("You changed your passphrase"))
 
 
+def _claimed(payload: dict[str, Any], _words: dict[str, str]) -> Told:
+    if "replaces" in payload:
+        return Told(
+            _("A new wallet of yours took the place of another"),
+            "yes",
+            [
+                _(
+                    "From here on entries bear a mark that the new one finds. What bears the earlier mark only the earlier words can prove."
+                )
+            ],
+        )
+    return Told(
+        _("Your wallet took over"),
+        "yes",
+        [
+            _(
+                "From here on entries bear a mark that your wallet finds, and only you can prove them. The earlier key was handed to you."
+            )
+        ],
+    )
+
+
 def _label_waived(payload: dict[str, Any], words: dict[str, str]) -> Told:
     return Told(
         _("%(app)s gave somebody speech in your voice without the spoken label that says that AI made it") % words,
@@ -690,6 +712,7 @@ _TELLERS: dict[str, Callable[[dict[str, Any], dict[str, str]], Told]] = {
     "locker.closed": _locker_closed,
     "locker.switched": _locker_switched,
     "locker.changed": _locker_changed,
+    "subject.claimed": _claimed,
     "consent.spoken": _spoken,
     "label.waived": _label_waived,
     "label.change_refused": _label_change_refused,

@@ -1,8 +1,9 @@
 """What the Verify page says of what was handed in: what it is, what it shows, and what it does not."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.urls import reverse
 from django.utils.formats import number_format
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portal.exhibit import Exhibit, Kind, Outcome, Place, Standing
-from portal.words import listed, moment, purpose
+from portal.words import listed, moment, proofs, purpose
 
 _TITLES = {
     Kind.UNKNOWN: gettext_lazy("Nothing that can be checked here"),
@@ -23,6 +24,7 @@ _TITLES = {
     Kind.CHECKPOINT: gettext_lazy("Signed checkpoint of a log"),
     Kind.ENTRY: gettext_lazy("Entry of a log"),
     Kind.CLIP: gettext_lazy("Sound or picture"),
+    Kind.ANONYMOUS: gettext_lazy("Proof without identity"),
 }
 _HOLDS = {
     Kind.CERTIFICATE: gettext_lazy("It is genuine: signed here, and each entry that it shows stands in the log."),
@@ -47,11 +49,14 @@ _BROKEN = {
     "early": gettext_lazy("It was made in the future: one of two clocks is wrong. It shows nothing."),
     "type": gettext_lazy("It is a token of another kind. Whoever has it may be able to use it: do not give it away."),
     "key": gettext_lazy("It was not signed with a key of this service."),
+    "unproven": gettext_lazy("The proof does not hold: it was changed, or is a forgery."),
+    "other_head": gettext_lazy("It speaks of a history that is not this log's."),
 }
 _OPEN = {
     "foreign_log": gettext_lazy(
         "It is about a log that another service keeps. Only with that service's keys can it be checked."
     ),
+    "ahead": gettext_lazy("It speaks of more entries than the log has published here. Try again in a moment."),
     "newer": gettext_lazy(
         "It is signed by the log, and newer than what the log has published here. Try again in a moment."
     ),
@@ -205,20 +210,36 @@ def _sentence(exhibit: Exhibit) -> str:
             "This is no receipt, certificate, token or proof that is known here, and no sound or picture. It may have been cut short."
         )
     if exhibit.outcome == Outcome.HOLDS:
-        if any(finding.what == "receipt.signed" for finding in exhibit.findings):
-            return _(
-                "It is genuine: signed here. It shows no entry of the log, so what it says is the service's word alone."
-            )
-        return str(_HOLDS[exhibit.kind])
+        return _held(exhibit)
     if exhibit.kind == Kind.CLIP and exhibit.outcome == Outcome.BROKEN:
         return _("Its C2PA manifest does not hold: the file, or the manifest, was changed after it was signed.")
     known = _BROKEN if exhibit.outcome == Outcome.BROKEN else _OPEN
     return str(known.get(exhibit.reason) or _("IT DOES NOT HOLD. Do not rely on it: it was changed, or is a forgery."))
 
 
+def _held(exhibit: Exhibit) -> str:
+    if any(finding.what == "receipt.signed" for finding in exhibit.findings):
+        return _(
+            "It is genuine: signed here. It shows no entry of the log, so what it says is the service's word alone."
+        )
+    if exhibit.kind == Kind.ANONYMOUS:
+        said = exhibit.facts
+        return proofs.sentence(said["statement"], said["says"], to=_asker(said), app=said["app"])
+    return str(_HOLDS[exhibit.kind])
+
+
 def _shows(exhibit: Exhibit) -> tuple[list[str], list[str]]:
     proves = [str(each) for each in _PROVES.get(exhibit.kind, ())]
     proves_not = [str(each) for each in _NOT.get(exhibit.kind, ())]
+    if exhibit.kind == Kind.ANONYMOUS and exhibit.outcome == Outcome.HOLDS:
+        said = exhibit.facts
+        fresh = _("that it was made just now, or for you: only whoever asked the question knows that;")
+        asked = _("that whoever is named asked, for that purpose, until then: whoever made the proof could write that;")
+        return proofs.proves(said["statement"], fresh=False), [
+            fresh,
+            asked,
+            *proofs.proves_not(said["statement"], said["says"]),
+        ]
     if exhibit.clip is None:
         return proves, proves_not
     if exhibit.clip.manifest:
@@ -307,6 +328,25 @@ def _status(exhibit: Exhibit) -> list[tuple[str, str]]:
     ]
 
 
+def _anonymous(exhibit: Exhibit) -> list[tuple[str, str]]:
+    said = exhibit.facts
+    if "statement" not in said:
+        return _log(exhibit)
+    return [
+        *proofs.facts(said["says"].get("shown", {}), app=said["app"]),
+        *proofs.entries(said["says"]),
+        (_("Made for, as it says"), _asker(said)),
+        (_("What for"), said["purpose"]),
+        (_("To be answered by"), moment(said["until"], exact=True)),
+        (_("Log"), said["log"]),
+    ]
+
+
+def _asker(said: Mapping[str, Any]) -> str:
+    """Return who asked: an app by its name, if the proof says that one did."""
+    return str(said["asker"] or said["verifier"])
+
+
 def _log(exhibit: Exhibit) -> list[tuple[str, str]]:
     facts = [(_("Log"), exhibit.facts["log"])] if "log" in exhibit.facts else []
     if "size" in exhibit.facts:
@@ -383,4 +423,5 @@ _FACTS: dict[Kind, Callable[[Exhibit], list[tuple[str, str]]]] = {
     Kind.CHECKPOINT: _log,
     Kind.ENTRY: _log,
     Kind.CLIP: _clip,
+    Kind.ANONYMOUS: _anonymous,
 }

@@ -49,11 +49,15 @@ class Call:
     hides: bool | None = None
     """Whether what is another's is answered as what nobody has; None: where others get 404."""
 
+    strict: bool = False
+    """Open to all, and yet a token that is not good is refused."""
+
     def __str__(self):
         return f"{self.method} {self.route}"
 
 
 ASK = {"subject_ref": "user-9", "purpose": "voice-cloning", "operations": OPERATIONS, "term": "P1D"}
+QUESTION = {"statement": "own", "purpose": "to let you in", "log": "origin"}
 SAID = {"model": "asr-1", "score": 0.9}
 ACK = {"outcome": "deleted", "deleted_at": "2026-01-01T00:00:00Z"}
 CALLS = [
@@ -195,6 +199,19 @@ CALLS = [
     Call("post", "hooks:hook_secret", "hooks", own=201, others=404, suspended=201, body={"overlap": "PT1H"}),
     Call("get", "ledger:entry", None, own=200, others=200, suspended=200),
     Call("get", "ledger:proof", None, own=200, others=200, suspended=200),
+    Call("post", "zkp:challenges", None, own=201, others=201, suspended=201, body=QUESTION, strict=True),
+    Call("get", "zkp:challenge", None, own=200, others=200, suspended=200),
+    # What is no proof is told to everybody alike.
+    Call("post", "zkp:verifications", None, own=422, others=422, suspended=422, body={"challenge": "challenge_id"}),
+    Call(
+        "get",
+        "zkp:verification",
+        None,
+        own=200,
+        others=200,
+        suspended=200,
+        arguments={"challenge_id": "verdict_id"},
+    ),
 ]
 
 
@@ -207,8 +224,8 @@ class TestMatrix:
     """Each cell in a savepoint of its own, so that what one does no other finds."""
 
     def test_nobody(self, call, world):
-        status = 401 if call.scope else call.own
         for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Basic {world.api.token}"}):
+            status = 401 if call.scope or (call.strict and headers) else call.own
             assert tried(call, world, headers=headers).status_code == status
 
     def test_a_person_who_signed_in(self, call, world):
@@ -325,7 +342,9 @@ def test_s0_7_every_call_needs_a_token_but_those_that_prove_and_is_counted(world
     """
     open_to_all = {(call.method, call.route) for call in CALLS if call.scope is None}
     signed = {("post", "retention:attestations")}
-    assert open_to_all == {("get", "ledger:entry"), ("get", "ledger:proof")} | signed
+    asked = {("get", f"zkp:{name}") for name in ("challenge", "verification")}
+    asked |= {("post", f"zkp:{name}") for name in ("challenges", "verifications")}
+    assert open_to_all == {("get", "ledger:entry"), ("get", "ledger:proof")} | signed | asked
     for call in CALLS:
         if call.scope:
             answer = tried(call, world, headers={})
@@ -366,7 +385,11 @@ def test_what_is_anothers_is_as_unknown_in_a_body(world, receiver):
 
 
 PUBLIC = {"home", "card", "events", "consent", "theme", "tour", "verify", "defer", "notice", "qr", "schedule"}
+PUBLIC |= {"wallet", "prove", "wallet_offline", "wallet_offline_page", "wallet_state", "ask_proof", "asked", "asked_qr"}
 """Pages that a stranger may open; what they show is told by the portal's own tests."""
+CALLED = dict.fromkeys(("challenge", "claim", "claimed", "receipt", "active"), "post")
+CALLED |= dict.fromkeys(("grants", "openings", "count"), "get")
+"""What a wallet asks of the service: answered in JSON."""
 NAMED = {
     "withdraw": ("post", "grant_id"),
     "pause": ("post", "grant_id"),
@@ -398,11 +421,16 @@ def pages():
 
 class TestPages:
     @pytest.mark.parametrize("method", ["get", "post"])
-    @pytest.mark.parametrize("name", sorted(pages().keys() - PUBLIC))
+    @pytest.mark.parametrize("name", sorted(pages().keys() - PUBLIC - {f"wallet_{each}" for each in CALLED}))
     def test_a_stranger_signs_in_first(self, name, method, world):
         path = reverse(f"portal:{name}", kwargs=dict.fromkeys(pages()[name].pattern.converters, NOBODYS))
         answer = getattr(Client(), method)(path)
         assert (answer.status_code, answer.headers["Location"]) == (302, f"/accounts/login/?next={path}")
+
+    @pytest.mark.parametrize("name", sorted(CALLED))
+    def test_a_strangers_wallet_is_told_to_sign_in(self, name):
+        answer = getattr(Client(), CALLED[name])(reverse(f"portal:wallet_{name}"))
+        assert (answer.status_code, answer.json()["problem"]) == (401, "signed-out")
 
     @pytest.mark.parametrize(
         "name", sorted(name for name, page in pages().items() if page.pattern.converters and name not in PUBLIC)

@@ -75,8 +75,9 @@ def narrowed(document, world, mode):
     if mode is GenerationMode.NEGATIVE:  # another name of a user is no bad one
         del known["subject_ref"]
     asked = {name: body for name, body in document["components"]["schemas"].items() if REQUEST.search(name)}
-    for body in asked.values():
-        for field in body.get("properties", {}).keys() & known.keys():
+    for name, body in asked.items():
+        free = {"purpose"} if name.startswith("Question") else set()  # there it is any text
+        for field in (body.get("properties", {}).keys() & known.keys()) - free:
             said = body["properties"][field]
             said.pop("$ref", None)
             said.get("items", said)["enum"] = known[field]

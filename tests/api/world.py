@@ -23,6 +23,7 @@ from retention.take_export import link_of
 from tests.conftest import Api, speech
 from tests.factories import UserFactory
 from tests.hooks.receiver import Receiver
+from zkp.models import Verdict
 
 SCOPES = "consent record hooks"
 OPERATIONS = ["upload", "embed", "synthesize"]
@@ -52,6 +53,12 @@ class World:
     processor_id: uuid.UUID
     disclosure_id: uuid.UUID
     """Of what the app holds, to that processor."""
+    challenge_id: uuid.UUID
+    """A question that nobody has answered."""
+    verdict_id: uuid.UUID
+    """Of one that was answered."""
+    origin: str
+    """The log's."""
     ref: uuid.UUID
     receiver: Receiver
     user_id: str = "user-1"
@@ -117,6 +124,8 @@ def build(app, receiver: Receiver) -> World:
     pursue(clock=timezone.now)
     sequence(origin=app.tenant.origin)
     publish(origin=app.tenant.origin, now=timezone.now())
+    body = {"statement": "own", "purpose": "to let you in", "log": app.tenant.origin}
+    question = made(api.post("/api/v1/challenges", body))
     return World(
         app=app,
         api=api,
@@ -132,6 +141,9 @@ def build(app, receiver: Receiver) -> World:
         delegation_id=asked.id,
         processor_id=processor.id,
         disclosure_id=disclosed["id"],
+        challenge_id=question["id"],
+        verdict_id=Verdict.objects.create(id=uuid.uuid4(), holds=False, checked_at=timezone.now()).id,
+        origin=app.tenant.origin,
         ref=artifact["entry"],
         receiver=receiver,
     )

@@ -79,6 +79,12 @@ def site(browser, committed, monkeypatch):
         room.release(events.STREAMS)
 
 
+def chromium():
+    """Where Chromium is; None: Playwright's own."""
+    installed = (shutil.which(name) for name in ("chromium-headless-shell", "chromium", "chromium-browser"))
+    return os.environ.get("CONSONANT_CHROMIUM") or next(filter(None, installed), None)
+
+
 @pytest.fixture(scope="module")
 def browser(django_db_setup, django_db_blocker):
     """Chromium: the one of CONSONANT_CHROMIUM, the machine's (rather without a window of its own, which draws in vain), or Playwright's.
@@ -88,8 +94,7 @@ def browser(django_db_setup, django_db_blocker):
     """
     from playwright.sync_api import Error, sync_playwright
 
-    installed = (shutil.which(name) for name in ("chromium-headless-shell", "chromium", "chromium-browser"))
-    path = os.environ.get("CONSONANT_CHROMIUM") or next(filter(None, installed), None)
+    path = chromium()
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         connection.close()

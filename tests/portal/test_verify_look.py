@@ -63,7 +63,7 @@ def test_a_file_is_handed_in(window, told, script):
     page.get_by_label("or a text").fill(prove(entry_of(life)))
     page.get_by_role("button", name="Check it").click()
     expect(page.get_by_role("region", name="It holds")).to_be_visible()
-    link = page.get_by_role("link", name="proof").get_attribute("href")
+    link = page.get_by_role("link", name="proof", exact=True).get_attribute("href")
     assert page.request.get(link).text().startswith("c2sp.org/tlog-proof@v1")
 
 
@@ -127,7 +127,7 @@ def test_how_it_looks(window, look, told, settings, site, size, language):  # no
     }  # fmt: skip
     for name, data in exhibits.items():
         page.set_input_files("#file", {"name": "x", "mimeType": "application/octet-stream", "buffer": data})
-        page.locator("form.drop button").click()
+        page.locator("form.drop [type=submit]").click()
         page.wait_for_selector(".verdict")
         look(page, f"verify-{name}", size=size, language=language)
         if language == "zh-hans":

@@ -74,7 +74,9 @@ def token(life, at, **changes):
 
 
 def words(page):
-    return " ".join(re.sub(r"<[^>]+>", " ", page.content.decode().split("<main", 1)[1].split("</main", 1)[0]).split())
+    shown = page.content.decode().split("<main", 1)[1].split("</main", 1)[0]
+    shown = re.sub(r"<template.*?</template>", " ", shown, flags=re.DOTALL)  # which nobody sees
+    return " ".join(re.sub(r"<[^>]+>", " ", shown).split())
 
 
 def hand_in(client, said, *, status=200):

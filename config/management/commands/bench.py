@@ -1,4 +1,4 @@
-"""Measure the service on this machine, each number beside a reference in the same run: `manage.py bench ledger`, `... consent`, `... retention`.
+"""Measure the service on this machine, each number beside a reference in the same run: `manage.py bench ledger`, `... consent`, `... retention`, `... zkp`.
 
 One JSON object a line.
 
@@ -17,11 +17,13 @@ import ledger.bench.run
 import retention.bench.due
 import retention.bench.run
 import retention.bench.sizes
+import zkp.bench.run
 
 ROOMS: dict[str, tuple[Any, Any]] = {
     "ledger": (ledger.bench.run.run, ledger.bench.measure.Sizes),
     "consent": (retention.bench.run.run, retention.bench.sizes.Sizes),
     "retention": (retention.bench.due.run, retention.bench.due.Sizes),
+    "zkp": (zkp.bench.run.run, zkp.bench.run.Sizes),
 }
 """What measures, and how much."""
 DATABASE = "consonant_bench_"
@@ -49,6 +51,10 @@ class Command(BaseCommand):
             ("events", "how many hooks are delivered"),
         ):
             parser.add_argument(f"--{name}", type=int, help=f"of retention: {what}")
+        parser.add_argument("--rounds", type=int, help="of zkp: how often each is done")
+        parser.add_argument(
+            "--scratch", help="of zkp: the folder where JavaScript is built; it stays, and is used again"
+        )
 
     def handle(self, *, name: str, quick: bool, full: bool, **options: Any) -> None:
         if not str(connection.settings_dict["NAME"]).startswith(DATABASE):
