@@ -24,6 +24,12 @@ MODULES = (
     "retention/certificate.py",
     "retention/clip.py",
     "retention/errors.py",
+    "zkp/__init__.py",
+    "zkp/document.py",
+    "zkp/errors.py",
+    "zkp/tag.py",
+    "zkp/wallet.py",
+    *(f"zkp/core/{path.name}" for path in sorted((Path(__file__).parent.parent / "zkp" / "core").glob("*.py"))),
 )
 _IMPORT = re.compile(rb"^from (ledger|consent|retention)\b", re.MULTILINE)
 

@@ -1,7 +1,8 @@
 """Verify what a Consonant ledger has published, and what it signed for somebody, from files alone: no network, no server.
 
-Only `status` may ask an address, for the keys, if one is given in the place of their file. One line a finding. Exit status: 0, everything verified; 1, something did not; 2, nothing was verified, for the command
-was not understood or a file named in it cannot be read; 130, interrupted.
+`status` may ask an address, for the keys, if one is given in the place of their file; `wallet` asks the service that it is given. One line a
+finding. Exit status: 0, everything verified; 1, something did not; 2, nothing was verified, for the command was not understood or a file
+named in it cannot be read; 130, interrupted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from tqdm import tqdm
 
-from consonant import __version__, clip
+from consonant import __version__, clip, wallet
 from consonant.consent import jose, receipt, status_token, verify_receipt
 from consonant.consent.errors import ReceiptBroken, TokenRefused
 from consonant.ledger import checkpoint as checkpoints
@@ -52,6 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = _parser()
     args = parser.parse_args(argv)
+    if hasattr(args, "wallet_command"):
+        return _wallet(args)
     bar = tqdm(unit=" entries", unit_scale=True, leave=False, disable=None, delay=0.5)
     status = VERIFIED
     try:
@@ -69,6 +72,14 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_VERIFIED
     return status
+
+
+def _wallet(args: argparse.Namespace) -> int:
+    """Run a command of the wallet, which alone may ask a service."""
+    try:
+        return wallet.run(args)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 class _Trust:
@@ -327,6 +338,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="side by side; all cores by default",
     )
+
+    wallet.add_to(commands)
 
     about = "that a consent stands: a status token, which lives five minutes"
     each = commands.add_parser("status", help=about, description=about, allow_abbrev=False)

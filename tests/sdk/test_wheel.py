@@ -24,14 +24,18 @@ def test_its_modules_are_the_servers_byte_for_byte(files_of):
 
 def test_modules_of_other_apps_differ_only_in_where_they_import_from(files_of):
     carried = {
-        name: data for name, data in files_of.items() if name.startswith(("consonant/consent/", "consonant/retention/"))
+        name: data
+        for name, data in files_of.items()
+        if name.startswith(("consonant/consent/", "consonant/retention/", "consonant/keyring/", "consonant/zkp/"))
     }
     assert {"consonant/consent/verify_receipt.py", "consonant/retention/certificate.py"} <= set(carried)
     for name, data in carried.items():
         source = (PROJECT / name.removeprefix("consonant/")).read_text().splitlines()
         for theirs, ours in zip(data.decode().splitlines(), source, strict=True):
             assert theirs == ours or theirs == ours.replace("from ", "from consonant.", 1), name
-            assert theirs == ours or ours.startswith(("from ledger", "from consent", "from retention")), name
+            assert theirs == ours or ours.startswith(
+                ("from ledger", "from consent", "from retention", "from keyring")
+            ), name
 
 
 def test_it_holds_every_module_that_one_of_them_imports(files_of):
@@ -64,6 +68,8 @@ def test_it_declares_what_it_needs(files_of):
     always = [each for each in needed if "extra" not in each]
     assert sorted(each.partition(">")[0] for each in always) == ["cryptography", "pyjwt", "tqdm"]
     assert sorted(each.partition(">")[0] for each in needed if "extra == 'clip'" in each) == ["c2pa-python", "tinytag"]
+    of_wallet = [each for each in needed if "extra == 'wallet'" in each]
+    assert sorted(each.partition(">")[0] for each in of_wallet) == ["mnemonic", "py-arkworks-bls12381"]
     (script,) = [data for name, data in files_of.items() if name.endswith("entry_points.txt")]
     assert b"consonant = consonant.cli:main" in script
 
