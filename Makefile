@@ -35,7 +35,7 @@ cover: venv-dev ## run all tests and say what none reaches; slower by half, so o
 soak: venv-dev ## run all tests at their full sizes
 	@CONSONANT_SOAK=1 exec $(PY) -m pytest "$(TESTS)" --timeout=0
 
-check: venv-dev ## lint, types, layers, templates, migrations, production settings, docs
+check: venv-dev ## lint, types, layers, templates, migrations, production settings, docs, the wallet's bundle
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m deploy.throwaway -m mypy
@@ -45,6 +45,7 @@ check: venv-dev ## lint, types, layers, templates, migrations, production settin
 	$(PY) -m deploy.throwaway manage.py makemigrations --check --dry-run
 	$(PY) -m deploy.throwaway manage.py check --deploy --fail-level WARNING
 	$(PY) -m mkdocs build --strict --quiet
+	@if command -v npm >/dev/null; then sh frontend/check.sh; else echo "npm is not here: the wallet's bundle was not compared"; test -z "$$CONSONANT_NO_SKIPS"; fi
 
 docs: venv-dev ## build the documentation into site/
 	@exec $(PY) -m mkdocs build --strict

@@ -23,6 +23,7 @@ import retention.api_batch
 import retention.api_made
 import retention.api_marks
 import retention.api_statements
+import zkp.api
 from consent import terms
 from consent.models import GRANT_STATES
 from deploy.run import service_programs
@@ -105,7 +106,7 @@ def fields():
     """Every field that the API takes or answers with, by its serializers."""
     found = set()
     ours = (retention.api, retention.api_batch, retention.api_made, retention.api_marks, retention.api_statements)
-    for module in (consent.api, consent.api_grants, *ours, hooks.api, ledger.api):
+    for module in (consent.api, consent.api_grants, *ours, hooks.api, ledger.api, zkp.api):
         for each in vars(module).values():
             if isinstance(each, type) and issubclass(each, BaseSerializer) and each.__module__ == module.__name__:
                 found |= getattr(each(), "fields", {}).keys()
@@ -204,17 +205,20 @@ def _span(number, unit):
 
 def kinds():
     """Every kind of entry that the code appends; the names of its own modules and tasks look alike."""
-    files = [path for path in python_files("consent", "retention", "hooks", "config") if "migrations" not in path.parts]
+    files = [
+        path
+        for path in python_files("consent", "retention", "hooks", "config", "zkp")
+        if "migrations" not in path.parts
+    ]
     files.remove(PROJECT / "retention" / "certificate.py")  # its findings have names of the same form
     named = {text for path in files for text in strings(path)}
     modules = {".".join(path.relative_to(PROJECT).with_suffix("").parts) for path in files}
     # `consent.<state>` is put together from the state to which a grant moves.
     ends = {f"consent.{state}" for state in GRANT_STATES}
-    pattern = (
-        r"(app|purpose|notice|consent|delegation|session|use|artifact|access|erasure|hook|label|hold|policy)\.[a-z_]+"
-    )
+    pattern = r"(app|purpose|notice|consent|delegation|session|use|artifact|access|erasure|hook|label|hold|policy|proof|subject)\.[a-z_]+"
     events = {"session.ended", "hook.challenge", "app.resumed"}  # told by hook, and no entries
-    return {name for name in named | ends if re.fullmatch(pattern, name)} - modules - events
+    tasks = {each["task"] for each in settings.CELERY_BEAT_SCHEDULE.values()}
+    return {name for name in named | ends if re.fullmatch(pattern, name)} - modules - events - tasks
 
 
 def test_every_kind_of_entry_is_documented():
