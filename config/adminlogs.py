@@ -13,7 +13,6 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -22,6 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from config.adminconsent.room import Room
 from config.adminsite import ReadOnly
 from config.alarmwords import cure_of, shown, title_of
 from hooks.wake import wake
@@ -53,8 +53,10 @@ FIELDS: dict[str, Promise] = {
 
 
 @admin.register(Log)
-class LogAdmin(ReadOnly):
+class LogAdmin(Room):
     """Logs, their heads, their entries."""
+
+    pages = "admin/ledger"
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of entries and the button; they go first, for Django's own take any path."""
@@ -68,11 +70,11 @@ class LogAdmin(ReadOnly):
 
     def changelist_view(self, request: HttpRequest, _extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show how every log stands."""
-        self._refuse_strangers(request)
+        self.must_see(request)
         now = timezone.now()
         found = standings(now=now)
         page = Paginator(found, LOGS_A_PAGE).get_page(request.GET.get("p"))
-        return self._page(
+        return self.page(
             request,
             "logs",
             title=gettext("Logs"),
@@ -82,19 +84,11 @@ class LogAdmin(ReadOnly):
             alarms=shown((each for log in found for each in log.troubles), now=now),
         )
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        _form_url: str = "",
-        _extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one log."""
-        if request.method != "GET" or object_id is None:
-            raise PermissionDenied
         now = timezone.now()
         log = self._standing(request, object_id)
-        return self._page(
+        return self.page(
             request,
             "log",
             title=log.origin,
@@ -120,7 +114,7 @@ class LogAdmin(ReadOnly):
 
     def find_entry(self, request: HttpRequest) -> HttpResponse:
         """Go to the entry of a `ref`, or of a log and an index."""
-        self._refuse_strangers(request)
+        self.must_see(request)
         wanted, origin = request.GET.get("entry", "").strip(), request.GET.get("log", "")
         if wanted.isascii() and wanted.isdigit() and len(wanted) < 19:
             found = Entry.objects.filter(log=origin, index=int(wanted)).first()
@@ -143,13 +137,13 @@ class LogAdmin(ReadOnly):
 
     def entry(self, request: HttpRequest, object_id: str, index: int) -> HttpResponse:
         """Show one leaf, and check its proof against what is published."""
-        self._refuse_strangers(request)
+        self.must_see(request)
         found = Entry.objects.select_related("log").filter(log=unquote(object_id), index=index).first()
         if found is None:
             raise Http404
         checked = check(found)
         text = bytes(found.leaf).decode(errors="replace")
-        return self._page(
+        return self.page(
             request,
             "entry",
             title=gettext("Entry %(index)d") % {"index": index},
@@ -167,19 +161,11 @@ class LogAdmin(ReadOnly):
         )
 
     def _standing(self, request: HttpRequest, object_id: str) -> Standing:
-        self._refuse_strangers(request)
+        self.must_see(request)
         found = standings(now=timezone.now(), origins=[unquote(object_id)])
         if not found:
             raise Http404
         return found[0]
-
-    def _refuse_strangers(self, request: HttpRequest) -> None:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-
-    def _page(self, request: HttpRequest, name: str, **context: Any) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **context}
-        return TemplateResponse(request, f"admin/ledger/{name}.html", context)
 
 
 def _address_of(origin: str, index: int) -> str:

@@ -42,9 +42,8 @@ from zkp.core.group import SCALAR_BYTES
 from zkp.errors import EnrolmentRefused, ZkpError
 from zkp.models import Enrolment
 from zkp.tag import KEY_BYTES, day_tag_of, derive, public_key
-from zkp.wallet import SUITE, handed_info
+from zkp.wallet import CLAIMED, SUITE, handed_info
 
-KIND: Final = "subject.claimed"
 _USES: Final = frozenset({Enrolment.Use.CLAIM, Enrolment.Use.REPLACE})
 
 
@@ -157,7 +156,7 @@ def _take_over(  # noqa: PLR0913, PLR0917
     # Asked after the row has the key: whoever gives it up at this moment has committed by then.
     if ReplacedKey.objects.filter(tenant=subject.tenant, public_key=offer.enrolled.public_key).exists():
         raise KeyUsedBefore
-    enter(subject=subject, kind=KIND, actor="subject", payload=said, now=now, ref=asked.ref)
+    enter(subject=subject, kind=CLAIMED, actor="subject", payload=said, now=now, ref=asked.ref)
     return before
 
 

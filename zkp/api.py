@@ -27,7 +27,7 @@ from accounts.models import App
 from accounts.strict import IdField, StrictSerializer, Text
 from ledger.models import Log
 from zkp import document
-from zkp.ask_proof import Wanted, ask_proof
+from zkp.ask_proof import Wanted, ask_proof, link_to
 from zkp.core import active, own, receipt
 from zkp.core.context import MAX_TEXT
 from zkp.core.errors import InvalidContext
@@ -277,8 +277,7 @@ def shown(challenge: Challenge) -> dict[str, Any]:
             "operation": challenge.wanted_operation or None,
         },
         "expires_at": challenge.expires_at,
-        # Behind the #, which no browser sends: who opens it does not tell the service which question they were asked.
-        "url": f"{settings.PUBLIC_URL}/wallet/prove#challenge={challenge.id}",
+        "url": link_to(challenge.id),
     }
 
 

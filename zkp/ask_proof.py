@@ -2,6 +2,7 @@
 
 import os
 import re
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,14 @@ from zkp.models import Challenge, epoch_of
 LIVES: Final = timedelta(minutes=10)
 TURNS: Final = re.compile("[\u2028-\u202e\u2066-\u2069]")
 """What breaks a line or turns its direction: by that a purpose could look like another."""
+
+
+def link_to(challenge_id: uuid.UUID) -> str:
+    """Return where a person answers it.
+
+    The id stands behind the #, which no browser sends: who opens it does not tell the service which question they were asked.
+    """
+    return f"{settings.PUBLIC_URL}/wallet/prove#challenge={challenge_id}"
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ from zkp.document import Document
 from zkp.errors import ChallengeUnknown
 from zkp.issuer import issuer_of
 from zkp.models import Challenge, Spent, Verdict
-
-CLAIMED = "subject.claimed"
+from zkp.wallet import CLAIMED
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from .core.group import SCALAR_BYTES
 from .document import MAX_ENTRIES, VERSION, Opened
 from .errors import DocumentBroken, ZkpError
 
+CLAIMED: Final = "subject.claimed"
+"""The kind of the entry by which a wallet takes over."""
 SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 """RFC 9180, base mode: what is handed over at a claim."""
 
@@ -131,22 +133,12 @@ def read_enrolment(text: str) -> Enrolment:
     return made
 
 
-def prove_own(*, entries: Collection[Own], context: Context) -> dict[str, Any]:
-    """Return the document that proves entries of one key.
+def prove_opened(*, s: bytes, entries: Collection[Opened], context: Context) -> dict[str, Any]:
+    """Return the document that proves entries of the secret s.
 
     Raises:
-        ZkpError: They are of several keys, too many or none, or the context is for something else.
+        ZkpError: They are too many or none, or the context is for something else.
     """
-    keys = {each.keys for each in entries}
-    if len(keys) != 1:
-        raise ZkpError("entries of one key, and not of several")
-    [key] = keys
-    opened = [Opened(each.leaf.index, str(each.leaf.ref), each.tag, each.salt) for each in entries]
-    return prove_opened(s=key.s, entries=opened, context=context)
-
-
-def prove_opened(*, s: bytes, entries: Collection[Opened], context: Context) -> dict[str, Any]:
-    """Return the document that proves entries of the secret s. Raises what `prove_own` does."""
     if not 0 < len(entries) <= MAX_ENTRIES:
         raise ZkpError(f"one entry at least, and {MAX_ENTRIES} at most")
     proof = own.prove(s=s, tags=[each.tag for each in entries], context=context)

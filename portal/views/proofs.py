@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -23,7 +22,7 @@ from ledger.models import Log
 from portal.exhibit import app_name
 from portal.words import proofs as words
 from zkp.api import OPERATIONS, origin_of_service, verdict_on
-from zkp.ask_proof import Wanted
+from zkp.ask_proof import Wanted, link_to
 from zkp.ask_proof import ask_proof as ask
 from zkp.core import active, receipt
 from zkp.core.errors import InvalidContext
@@ -139,7 +138,7 @@ def asked(request: HttpRequest, challenge_id: uuid.UUID) -> HttpResponse:
         challenge = Challenge.objects.filter(id=challenge_id, expires_at__gt=timezone.now()).first()
         if challenge is None:
             raise Http404
-        link = _link(challenge_id)
+        link = link_to(challenge_id)
         return render(request, "portal/asked.html", {"challenge": challenge, "link": link})
     says, app = verdict.says, ""
     if "shown" in says:
@@ -168,9 +167,5 @@ def asked_qr(_request: HttpRequest, challenge_id: uuid.UUID) -> HttpResponse:
     if not Challenge.objects.filter(id=challenge_id, expires_at__gt=timezone.now()).exists():
         raise Http404
     image = io.BytesIO()
-    segno.make_qr(_link(challenge_id), error="m").save(image, kind="svg", xmldecl=False, light="#fff", scale=4)
+    segno.make_qr(link_to(challenge_id), error="m").save(image, kind="svg", xmldecl=False, light="#fff", scale=4)
     return HttpResponse(image.getvalue(), content_type="image/svg+xml")
-
-
-def _link(challenge_id: uuid.UUID) -> str:
-    return f"{settings.PUBLIC_URL}{reverse('portal:prove')}#challenge={challenge_id}"  # as in zkp.api

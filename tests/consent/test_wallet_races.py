@@ -235,7 +235,7 @@ def test_of_wallets_that_claim_at_once_one_does(scene):  # noqa: F811
     subject = Subject.objects.get(user=user)
     assert [each.wallet_name for each in done] == [subject.wallet_name]
     assert kept(now) - before == {subject.wallet_name}
-    assert Opening.objects.filter(kind=claim.KIND).count() == 1
+    assert Opening.objects.filter(kind=claim.CLAIMED).count() == 1
 
 
 def test_words_given_up_at_this_moment_are_nobody_elses(person, scene, monkeypatch):  # noqa: F811

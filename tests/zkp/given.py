@@ -4,9 +4,10 @@ import os
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 
-from zkp import tag
+from zkp import tag, wallet
 from zkp.core import active, bbs, enrol, group, receipt
 from zkp.core.context import Context, Enrolment
+from zkp.document import Opened
 
 SOAK = os.environ.get("CONSONANT_SOAK") == "1"
 NOW = datetime(2026, 3, 1, 11, 58, 30, tzinfo=UTC)
@@ -93,3 +94,10 @@ def lifted(statement, proof):
 def misshapen(proof):
     """Yield the proof cut off, with something over, and empty."""
     yield from (b"", proof[:-1], proof[1:], proof[:-32], proof + b"\0", proof + bytes(32), proof + proof)
+
+
+def prove_own(*, entries, context):
+    """Return the document that proves a wallet's entries of one key."""
+    [key] = {each.keys for each in entries}
+    opened = [Opened(each.leaf.index, str(each.leaf.ref), each.tag, each.salt) for each in entries]
+    return wallet.prove_opened(s=key.s, entries=opened, context=context)

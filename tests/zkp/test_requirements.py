@@ -14,6 +14,7 @@ from ledger.models import Entry, Log
 from ledger.queries import leaves as leaves_of
 from tests.portal.scene import seal
 from tests.zkp import given
+from tests.zkp.given import prove_own
 from tests.zkp.test_verifications import answer, ask, context_of, told  # noqa: F401 - the fixture
 from zkp import wallet
 from zkp.core import active, own, receipt
@@ -25,7 +26,7 @@ def test_s2_10_every_operation_is_hashed_into_one_chain_under_a_signed_head(told
     """Also a claim and a proof: each leaf names the hash of the one before, and all lie under the published root."""
     asked = ask().json()
     mine = [each for each in told.entries if each.claimed]
-    said = answer(wallet.prove_own(entries=mine, context=context_of(asked)), asked).json()
+    said = answer(prove_own(entries=mine, context=context_of(asked)), asked).json()
     seal()
     log = leaves_of(told.mine.origin, 0, 1_000)
     read = [leaves.decode(data) for data in log]
@@ -55,7 +56,7 @@ def test_s2_11_a_person_verifies_their_own_records_with_a_private_key(told):  # 
         assert leaves.commit("payload", bytes.fromhex(said.salt), said.sealed_text.encode()) == each.leaf.payload
     assert {each.leaf.kind for each in found} >= {"subject.claimed"}
     asked = ask().json()
-    said = answer(wallet.prove_own(entries=found, context=context_of(asked)), asked).json()
+    said = answer(prove_own(entries=found, context=context_of(asked)), asked).json()
     assert said["verdict"] == "holds"
     assert [each["ref"] for each in said["says"]["entries"]] == [str(each.leaf.ref) for each in found]
     assert timezone.now().date() in {each.leaf.at.date() for each in found}

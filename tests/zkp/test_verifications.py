@@ -15,8 +15,11 @@ from ledger.models import Opening, Pending
 from ledger.queries import leaves
 from tests.consent.test_wallets import SEED, attest, credential, take_over
 from tests.portal.scene import seal
+from tests.zkp.given import prove_own
 from zkp import wallet
 from zkp.core.context import Context
+from zkp.core.errors import InvalidWitness
+from zkp.document import Opened
 from zkp.issuer import issuer_of
 from zkp.models import Challenge, Spent, Verdict, epoch_of
 from zkp.tidy import tidy
@@ -57,7 +60,7 @@ def mine_only(told):
 
 
 def own(told, asked, entries=None):
-    return wallet.prove_own(entries=entries or mine_only(told), context=context_of(asked))
+    return prove_own(entries=entries or mine_only(told), context=context_of(asked))
 
 
 def test_an_own_entry_is_proven_once_and_the_log_says_so_without_anyones_name(told):
@@ -84,11 +87,13 @@ def test_what_the_operator_once_held_is_said(told):
     assert answer(own(told, asked, earlier), asked).json()["says"]["key"] == "unknown"
 
 
-def test_one_key_at_a_time(told):
-    from zkp.errors import ZkpError
-
-    with pytest.raises(ZkpError):
-        own(told, ask().json(), told.entries)
+def test_entries_of_several_keys_are_proven_by_none_of_them(told):
+    assert len({each.keys for each in told.entries}) > 1
+    for keys in {each.keys for each in told.entries}:
+        asked = ask().json()
+        opened = [Opened(each.leaf.index, str(each.leaf.ref), each.tag, each.salt) for each in told.entries]
+        with pytest.raises(InvalidWitness):
+            wallet.prove_opened(s=keys.s, entries=opened, context=context_of(asked))
 
 
 @pytest.mark.parametrize("spoil", ["proof", "tag", "salt", "index", "ref", "context", "size", "late", "other"])
@@ -417,7 +422,7 @@ def test_the_verify_page_reads_a_finished_proof(told, statement):
 def test_what_the_maker_of_a_proof_wrote_is_not_said_as_ours(told, change, says):
     """Whoever holds a key can make a proof for a question that nobody asked."""
     context = dataclasses.replace(context_of(ask().json()), **change)
-    document = wallet.prove_own(entries=mine_only(told)[:1], context=context)
+    document = prove_own(entries=mine_only(told)[:1], context=context)
     page = Client().post("/verify", {"text": json.dumps(document)}).content.decode()
     assert says in html.unescape(page)
     assert 'verdict holds"' not in page

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any, Final
 
 from .errors import InvalidContext
@@ -159,7 +159,7 @@ def canonical(said: dict[str, Any]) -> bytes:
 
 def moment(when: datetime) -> str:
     """Write a time as RFC 3339, UTC, to the second."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return when.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def read_moment(said: str) -> datetime:
@@ -168,7 +168,7 @@ def read_moment(said: str) -> datetime:
     Raises:
         ValueError: Anything else.
     """
-    when = datetime.strptime(said, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    when = datetime.strptime(said, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     if moment(when) != said:
         raise ValueError("another form of the same time")
     return when
