@@ -20,11 +20,12 @@ from accounts.models import App
 from accounts.strict import DurationField, StrictSerializer, Text
 from consent.ask import ask
 from consent.close_session import close_session
-from consent.errors import Refused, RequestUnknown
+from consent.errors import Refused, RequestUnknown, SessionUnknown
 from consent.machine import State
 from consent.models import ConsentRequest, Grant
 from consent.open_session import Opened, open_session
-from consent.terms import Operation, Refusal, may_ask
+from consent.standing import sessions
+from consent.terms import EXHAUSTED, SESSION_ENDED, Operation, Refusal, may_ask, stands
 from consent.token_keys import token_of
 from ledger.once import once
 from ledger.wait import PROOF, proven
@@ -259,10 +260,45 @@ class Sessions(APIView):
         )
 
 
+class SessionStateSerializer(serializers.Serializer[Any]):
+    """A session, as it stands. It decides nothing: each record is decided on when it comes."""
+
+    id = serializers.UUIDField()
+    grant = serializers.UUIDField()
+    operations = serializers.ListField(child=serializers.ChoiceField(_OPERATIONS))
+    expires_at = serializers.DateTimeField()
+    reason = serializers.CharField(allow_null=True, help_text="Why work in it may not go on; null: it may.")
+    detail = serializers.CharField(allow_null=True, help_text="The same for a person.")
+    cure = serializers.CharField(allow_null=True, help_text="What would help.")
+
+
 class SessionDetail(APIView):
     """An open session."""
 
     required_scopes = ["consent"]
+
+    @extend_schema(operation_id="get_session", responses={200: SessionStateSerializer, 404: None})
+    def get(self, request: Request, session_id: uuid.UUID) -> Response:
+        """Say whether work in it may go on: to be asked between two pieces of it. Nothing is entered."""
+        session = next(iter(sessions([session_id])), None)
+        if session is None or session.app_id != app_of(request).id:
+            raise SessionUnknown
+        now = timezone.now()
+        standing = stands(session.grant.facts(), now=now)
+        refusal = standing if isinstance(standing, Refusal) and standing != EXHAUSTED else None
+        if refusal is None and not session.is_live(now):
+            refusal = SESSION_ENDED
+        return Response(
+            {
+                "id": str(session.id),
+                "grant": str(session.grant_id),
+                "operations": session.operations,
+                "expires_at": session.expires_at,
+                "reason": refusal.reason if refusal else None,
+                "detail": refusal.sentence if refusal else None,
+                "cure": refusal.cure if refusal else None,
+            }
+        )
 
     @extend_schema(operation_id="close_session", request=None, responses={204: None})
     def delete(self, request: Request, session_id: uuid.UUID) -> Response:

@@ -5,11 +5,21 @@ They are those of the project's state machine for consent grants: up to the answ
 never return: a new grant, with an id of its own, replaces.
 """
 
-from enum import StrEnum
+from enum import Enum
 from typing import Final
 
 
-class State(StrEnum):
+class _Word(str, Enum):
+    """What `enum.StrEnum` is, which Python 3.10 lacks."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, format_spec: str) -> str:
+        return format(str(self.value), format_spec)
+
+
+class State(_Word):
     """Where a consent stands."""
 
     UNKNOWN = "unknown"
@@ -27,7 +37,7 @@ class State(StrEnum):
     INVALIDATED = "invalidated"
 
 
-class Event(StrEnum):
+class Event(_Word):
     """What moves it."""
 
     REQUEST = "request"

@@ -20,7 +20,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final
 
 from consent.errors import ReceiptBroken
@@ -308,7 +308,7 @@ def _notice(read: NoticeFacts, facts: ConsentFacts) -> dict[str, Any]:
         "dct:title": read.title,
         "dct:date": read.published_on.isoformat(),
         "dct:language": read.locale,
-        "dct:coverage": f"{read.published_on.isoformat()}/{facts.valid_until.astimezone(UTC).date().isoformat()}",
+        "dct:coverage": f"{read.published_on.isoformat()}/{facts.valid_until.astimezone(timezone.utc).date().isoformat()}",
         "vl:noticeVersion": read.version,
         "vl:noticeSha256": read.sha256,
     }
@@ -553,4 +553,4 @@ def _duration(span: timedelta) -> str:
 
 def text(at: datetime) -> str:
     """Return a time as a receipt writes it: UTC, milliseconds, Z."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+    return at.astimezone(timezone.utc).isoformat(timespec="milliseconds")[:23] + "Z"

@@ -13,7 +13,7 @@ session.
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from consent.errors import TokenRefused
@@ -64,7 +64,7 @@ def issue(  # noqa: PLR0913
         "purpose": purpose,
         "operations": sorted(operations),
     }
-    return signer.sign(claims, kind=KIND), datetime.fromtimestamp(until, UTC)
+    return signer.sign(claims, kind=KIND), datetime.fromtimestamp(until, timezone.utc)
 
 
 def verify(token: str, *, keys: Mapping[str, Key], audience: str, now: datetime) -> Standing:
@@ -75,7 +75,7 @@ def verify(token: str, *, keys: Mapping[str, Key], audience: str, now: datetime)
     """
     claims = open_token(token, kind=KIND, keys=keys, audience=audience)
     _check(claims)
-    at, until = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))
+    at, until = (datetime.fromtimestamp(claims[name], timezone.utc) for name in ("iat", "exp"))
     if now + AHEAD < at:
         raise TokenRefused("early", "it was made in the future: one of the two clocks is wrong")
     if now >= until:

@@ -5,8 +5,9 @@ operations, scope, term and whether it is for one use. So whoever signs a receip
 was an officer who acted is the issuer's word: which one is not opened.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ from ledger.finding import Finding, bad, doubtful, good
 from ledger.shown import Shown
 
 MAX_FINDINGS: Final = 100
+_ZULU: Final = re.compile("Z$")  # which Python 3.10 does not read
 
 
 def verify(data: bytes, verifiers: Sequence[note.AnyVerifier]) -> list[Finding]:
@@ -98,7 +100,7 @@ def _verify_states(record: dict[str, Any], created: str) -> Iterator[Finding]:
         if KINDS.get(each["vl:entryKind"]) != state or each["@type"] != types_of(state):
             yield bad("status.unknown", None, f"a status {state[:40]} is not what its entry and type say")
         at = _time(each["dpv:isIndicatedAtTime"])
-        if at is None or at > (_time(created) or datetime.min.replace(tzinfo=UTC)):
+        if at is None or at > (_time(created) or datetime.min.replace(tzinfo=timezone.utc)):
             yield bad("status.time", None, f"{state[:40]}: its time is none, or after the receipt's")
         if each.get("dpv:hasDuration") != (lasts if state in YES else None):
             yield bad("status.duration", None, f"{state[:40]}: it does not last as long as what was given")
@@ -231,7 +233,7 @@ def _durations(event: dict[str, Any]) -> dict[str, Any]:
 def _until(durations: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
     """Return the payload's own word for the end of the term if it is the receipt's, which writes it in another form."""
     try:
-        until = text(datetime.fromisoformat(str(said.get("valid_until"))).astimezone(UTC))
+        until = text(datetime.fromisoformat(_ZULU.sub("+00:00", str(said.get("valid_until")))).astimezone(timezone.utc))
     except ValueError:
         return None
     return said.get("valid_until") if durations.get("dpv:UntilTimeDuration") == until else None
@@ -239,7 +241,7 @@ def _until(durations: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
 
 def _time(said: str) -> datetime | None:
     try:
-        at = datetime.fromisoformat(said)
+        at = datetime.fromisoformat(_ZULU.sub("+00:00", said))
         return at if at.tzinfo and text(at) == said else None
     except ValueError:
         return None

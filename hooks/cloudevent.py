@@ -1,6 +1,6 @@
 """Events as CloudEvents 1.0 in structured JSON. Pure.
 
-They name requests, sessions, grants and artifacts by id, by which the app knows its user; nothing in them says who a person is.
+They name requests, sessions, grants, artifacts and hosts by id, by which the app knows its user; nothing in them says who a person is.
 """
 
 import json
@@ -26,6 +26,9 @@ EVENTS = (
     "artifact.erased",
     "app.suspended",
     "app.resumed",
+    "alert.raised",
+    "host.isolate",
+    "host.release",
 )
 CHALLENGE = "hook.challenge"
 

@@ -21,7 +21,7 @@ import hmac
 import re
 from binascii import unhexlify
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from uuid import RFC_4122, UUID
@@ -124,7 +124,7 @@ def decode(data: bytes) -> Leaf:
         log=log,
         index=int(index),
         prev=bytes.fromhex(prev),
-        at=_parse_at(at).replace(tzinfo=UTC),
+        at=_parse_at(at).replace(tzinfo=timezone.utc),
         kind=kind,
         ref=UUID(ref),
         mark=bytes.fromhex(mark),

@@ -42,13 +42,15 @@ from retention.queries import holders_of, recipients_of
 from retention.read import read
 from retention.record import made, upload
 from retention.record_batch import Facts, Made, Recorded
+from retention.tell_places import tell_places
 
 MOST_DIMENSIONS = 65_536
 MOST_SOURCES = 100
+MOST_PLACES = 16
 LONGEST_MS = 24 * 3600 * 1000
 HIGHEST_RATE = 192_000
 _TIME = str(api_settings.DATETIME_FORMAT)
-_LISTS = {"derived_from", "media", "with_sessions"}
+_LISTS = {"derived_from", "media", "places", "with_sessions"}
 _JSON_PARTS = {"mark", *_LISTS}
 
 
@@ -124,6 +126,17 @@ class MadeSerializer(RecordedSerializer):
         fields = [*RecordedSerializer.Meta.fields, "reason", "others"]
 
 
+class PlacesField(serializers.ListField):
+    """Where a voice host keeps the file: HMAC-SHA256 of its path under the host's own key, so that the guard knows it when it sees it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(child=serializers.RegexField(r"^[0-9a-f]{64}$"), max_length=MOST_PLACES, **options)
+
+    def to_internal_value(self, data: Any) -> list[bytes]:
+        """Read them."""
+        return [bytes.fromhex(each) for each in super().to_internal_value(data)]
+
+
 class UploadSerializer(StrictSerializer):
     """What an app says with a recording, or with a portrait."""
 
@@ -131,6 +144,7 @@ class UploadSerializer(StrictSerializer):
     audio = serializers.FileField(required=False, allow_empty_file=True)
     portrait = serializers.FileField(required=False, allow_empty_file=True)
     ttl = DurationField(required=False)
+    places = PlacesField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One file comes."""
@@ -203,6 +217,7 @@ class DerivedSerializer(StrictSerializer):
     custody = serializers.ChoiceField([c.value for c in Custody], required=False, default=Custody.NONE.value)
     model = FreeText(max_length=80, required=False, allow_blank=True, default="")
     ttl = DurationField(required=False)
+    places = PlacesField(required=False)
     content = serializers.FileField(required=False, allow_empty_file=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -241,6 +256,12 @@ class AcknowledgementSerializer(StrictSerializer):
         if attrs["deleted_at"] > timezone.now() + CLOCKS_DIFFER:
             raise serializers.ValidationError({"deleted_at": ["This lies in the future."]})
         return attrs
+
+
+class PlacesSerializer(StrictSerializer):
+    """Where a voice host keeps an artifact now."""
+
+    places = PlacesField(allow_empty=False)
 
 
 class ErasureAskedSerializer(StrictSerializer):
@@ -348,7 +369,7 @@ class Uploads(APIView):
     @once
     def post(self, request: Request) -> Response:
         """Record an upload: multipart with `session`, `audio` or `portrait`, and perhaps a `ttl` shorter than the policy's."""
-        said = UploadSerializer(data=request.data, context={"app": app_of(request)})
+        said = UploadSerializer(data=fields_of(request), context={"app": app_of(request)})
         said.is_valid(raise_exception=True)
         words = said.validated_data
         medium = Medium.PORTRAIT if "portrait" in words else Medium.VOICE
@@ -359,6 +380,7 @@ class Uploads(APIView):
             ttl=words.get("ttl"),
             now=timezone.now(),
             medium=medium,
+            places=words.get("places", ()),
         )
         if isinstance(recorded, Refusal):
             raise Refused(recorded)
@@ -385,6 +407,7 @@ class Derived(APIView):
             ttl=words.get("ttl"),
             now=timezone.now(),
             media=words.get("media", []),
+            places=words.get("places", ()),
         )
         first = next(each for each in outcome.recorded if each.artifact.session_id == words["session"])
         if content and outcome.refusal:
@@ -458,6 +481,20 @@ class ArtifactContent(APIView):
         if isinstance(data, Refusal):
             raise Refused(data)
         return HttpResponse(data, content_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+
+
+class Places(APIView):
+    """Where a voice host keeps one artifact of the app."""
+
+    required_scopes = ["record"]
+
+    @extend_schema(operation_id="tell_places", request=PlacesSerializer, responses={200: ArtifactSerializer})
+    @once
+    def post(self, request: Request, artifact_id: uuid.UUID) -> Response:
+        """Say where else it lies now: a clip that was moved, copied or made anew from it is no clip without a record."""
+        words = PlacesSerializer.words_of(request.data)
+        artifact = tell_places(app=app_of(request), artifact_id=artifact_id, places=words["places"], now=timezone.now())
+        return Response(ArtifactSerializer(artifact).data)
 
 
 class Acknowledgements(APIView):

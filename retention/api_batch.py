@@ -145,8 +145,8 @@ class Records(APIView):
 
     required_scopes = ["record"]
     throttle_scope = "batch"
-    most_containers = 7 * MOST_RECORDS + 2
-    """A record is an object that holds at most six: three lists, the mark, its metadata, and who asked for no label."""
+    most_containers = 8 * MOST_RECORDS + 2
+    """A record is an object that holds at most seven: four lists, the mark, its metadata, and who asked for no label."""
 
     @extend_schema(
         operation_id="record_batch",
@@ -212,6 +212,7 @@ def _read(record: Any, app: App) -> Draft | Exception:
             derived_from=words.get("derived_from", []),
             media=words.get("media", []),
             ttl=words.get("ttl"),
+            places=words.get("places", ()),
         )
     except (serializers.ValidationError, RetentionError, ConsentError) as error:
         return error

@@ -14,6 +14,8 @@ from retention.errors import AudioRefused
 _BLOCK_FRAMES = 65_536
 _TAIL_BYTES = 4_096
 """What may follow the sound: a list of names, a tag."""
+_MARK_BYTES = 65_536
+"""What else may: the chunks by which a WAV is marked as AI-made. A C2PA manifest is some kilobytes, more with a timestamp."""
 HIGHEST_RATE = 192_000
 MOST_CHANNELS = 8
 
@@ -55,7 +57,7 @@ def inspect(data: bytes, *, longest_seconds: float, lowest_rate: int) -> Audio:
                 frames += len(block)
             declared: int = file.frames
             kind: str = file.format
-            unread = len(data) - stream.tell()
+            unread = len(data) - stream.tell() - min(_marks_in(data), _MARK_BYTES)
     except (soundfile.LibsndfileError, RuntimeError, TypeError):
         raise AudioRefused("not_audio", "The file is not audio that can be read (WAV, FLAC, OGG or MP3).") from None
     if frames > most:
@@ -65,3 +67,15 @@ def inspect(data: bytes, *, longest_seconds: float, lowest_rate: int) -> Audio:
     if frames == 0 or (kind == "FLAC" and frames < declared):
         raise AudioRefused("not_audio", "The audio is cut off or holds no sound.")
     return Audio(sample_rate=rate, duration_ms=round(frames * 1000 / rate), format=kind)
+
+
+def _marks_in(data: bytes) -> int:
+    """Return how many bytes of a WAV are the chunks of its marks."""
+    place, found = 12, 0
+    while data[:4] == b"RIFF" and place + 8 <= len(data):
+        size = 8 + int.from_bytes(data[place + 4 : place + 8], "little")
+        size += size % 2
+        if data[place : place + 4] in (b"C2PA", b"AIGC"):
+            found += min(size, len(data) - place)
+        place += size
+    return found

@@ -39,6 +39,7 @@ MAX_ITEMS: Final = 100_000
 MAX_FINDINGS: Final = 100
 MAX_DEPTH: Final = 10
 
+_ZULU: Final = re.compile("Z$")  # which Python 3.10 does not read
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BODY: Final = {
     "type", "issuer", "log", "erasure", "scope", "requested_at", "completed_at", "keys_destroyed_at",
@@ -401,7 +402,7 @@ def _verify_recipients(body: dict[str, Any], entries: Mapping[str, Shown]) -> It
 def _moment(said: object) -> str | None:
     """Return a time of a payload as a certificate writes it."""
     try:
-        at = datetime.fromisoformat(said) if isinstance(said, str) else None
+        at = datetime.fromisoformat(_ZULU.sub("+00:00", said)) if isinstance(said, str) else None
     except ValueError:
         return None
     return _text(at) if at and at.utcoffset() == timedelta(0) else None
@@ -417,7 +418,7 @@ def _text(at: datetime) -> str:
 
 def _time(said: str) -> datetime | None:
     try:
-        at = datetime.fromisoformat(said)
+        at = datetime.fromisoformat(_ZULU.sub("+00:00", said))
         return at if at.tzinfo and _text(at) == said else None
     except ValueError:
         return None

@@ -151,8 +151,8 @@ def read(data: bytes, *, anchors: str = "") -> Clip | None:
     return Clip(media, manifest, elsewhere, aigc, tuple(named)[:MAX_ENTRIES])
 
 
-def embed(data: bytes, *, entry: str, chain: str, sign: Callable[[bytes], bytes]) -> bytes:
-    """Return the clip with a manifest that says that it is AI-made and names the ledger's entry, by its address, and no person.
+def embed(data: bytes, *, entry: str | None, chain: str, sign: Callable[[bytes], bytes]) -> bytes:
+    """Return the clip with a manifest that says that it is AI-made and names the ledger's entry, if there is one yet, by its address, and no person.
 
     `chain`: the signer's certificates, PEM, its own first. `sign`: ECDSA on P-256 with SHA-256, as `r || s`.
 
@@ -168,7 +168,7 @@ def embed(data: bytes, *, entry: str, chain: str, sign: Callable[[bytes], bytes]
         "claim_generator_info": [{"name": GENERATOR}],
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": [made]}},
-            {"label": ENTRY_LABEL, "data": {"entry": entry}},
+            *([{"label": ENTRY_LABEL, "data": {"entry": entry}}] if entry else []),
         ],
     }
     marked = BytesIO()

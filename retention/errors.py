@@ -16,6 +16,10 @@ class ArtifactGone(RetentionError):
     """The artifact was destroyed, or is being destroyed."""
 
 
+class TooManyPlaces(RetentionError):
+    """An artifact lies in at most 64 places."""
+
+
 class NoPolicy(RetentionError):
     """There is no retention policy for this kind of artifact, so it cannot be recorded."""
 

@@ -200,6 +200,9 @@ class Artifact(models.Model):
             ),
             models.Index(fields=["grant"], condition=models.Q(state="active"), name="retention_artifact_of_grant"),
             models.Index(fields=["act"], name="retention_artifact_act"),
+            models.Index(
+                fields=["app", "recorded_at"], condition=models.Q(kind="synthesis"), name="retention_artifact_spoken"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -213,6 +216,24 @@ class Artifact(models.Model):
     def record(self) -> dict[str, str]:
         """Return the ids that every entry about this artifact carries in its payload, besides its grant's."""
         return {"artifact": str(self.id), "artifact_kind": self.kind, "session": str(self.session_id)}
+
+
+class Place(models.Model):
+    """Where a voice host keeps an artifact: HMAC-SHA256 of the file's path under a key that never leaves the host. It goes with the artifact.
+
+    A trigger deletes it in the statement by which the artifact becomes `erased`, whoever does that.
+    """
+
+    artifact = models.ForeignKey(Artifact, on_delete=models.CASCADE, related_name="places")
+    mark = models.BinaryField(max_length=32, db_index=True)
+    told_at = models.DateTimeField()
+    """When the app last said so: what is written there later is something else."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["artifact", "mark"], name="retention_place_once")]
+
+    def __str__(self) -> str:
+        return str(self.artifact_id)
 
 
 class Hold(models.Model):

@@ -16,7 +16,7 @@ from hooks.queries import deliveries_of
 from keyring.keys import store
 from ledger.prepared import run
 from retention.lineage import Source
-from retention.models import Artifact, Custody, Disclosure, Erasure, Export, Hold, Policy, Processor
+from retention.models import Artifact, Custody, Disclosure, Erasure, Export, Hold, Kind, Policy, Processor
 from vault.blobs import Kind as Stored
 
 _NAMES = [field.attname for field in Policy._meta.concrete_fields]  # noqa: SLF001
@@ -359,3 +359,10 @@ def holders_of(erasure: Erasure) -> list[Holder]:
             )
         )
     return holders
+
+
+def syntheses_of(*, app_id: uuid.UUID, since: datetime, upto: datetime, most: int) -> list[datetime]:
+    """Return when the app recorded synthetic speech, after `since` and until `upto`, each act once; the oldest come first."""
+    made = Artifact.objects.filter(app=app_id, kind=Kind.SYNTHESIS, recorded_at__gt=since, recorded_at__lte=upto)
+    times = made.values("act").annotate(at=Min("recorded_at")).order_by("at").values_list("at", flat=True)
+    return list(times[:most])

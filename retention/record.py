@@ -21,13 +21,14 @@ from accounts.models import App
 from consent.admit import admit
 from consent.enter import enter_for_grant
 from consent.terms import Operation, Refusal
+from ledger.prepared import insert
 from retention import audio, portrait
 from retention.errors import AudioRefused
 from retention.levels import level_of
 from retention.lineage import media_of
 from retention.lockers import locks_on
 from retention.mark_clip import mark_clip
-from retention.models import Artifact, Custody, Kind, Medium, stored_as
+from retention.models import Artifact, Custody, Kind, Medium, Place, stored_as
 from retention.policy import Life, latest
 from retention.record_batch import Draft, Facts, Known, Made, Recorded, record_all, said, times
 
@@ -45,15 +46,16 @@ def upload(  # noqa: PLR0913
     ttl: timedelta | None,
     now: datetime,
     medium: Medium = Medium.VOICE,
+    places: Collection[bytes] = (),
 ) -> Recorded | Refusal:
-    """Take a recording or a portrait into the vault, for the policy's time or the shorter `ttl`.
+    """Take a recording or a portrait into the vault, for the policy's time or the shorter `ttl`. `places`: where the app has it meanwhile.
 
     Raises:
         SessionUnknown: The app has no such session.
         AudioRefused, PortraitRefused: It may not be taken; nothing is written.
         NoPolicy: No policy covers it.
     """
-    draft = Draft(Kind.UPLOAD, [session_id], Custody.VAULT, Facts(), media=[medium], ttl=ttl)
+    draft = Draft(Kind.UPLOAD, [session_id], Custody.VAULT, Facts(), media=[medium], ttl=ttl, places=places)
     known = Known.glimpsed(app, [draft])
     [session] = known.sessions_of(draft)
     life = known.life(draft, [session], [medium])
@@ -100,6 +102,7 @@ def _upload(*, app: App, draft: Draft, life: Life, now: datetime) -> Recorded | 
             duration_ms=draft.facts.duration_ms,
             sample_rate=draft.facts.sample_rate,
         )
+        insert(Place, [{"artifact_id": artifact_id, "mark": mark, "told_at": now} for mark in set(draft.places)])
         entry = enter_for_grant(
             grant=grant,
             kind="artifact.recorded",
@@ -122,11 +125,12 @@ def made(  # noqa: PLR0913
     ttl: timedelta | None,
     now: datetime,
     media: Collection[str] = (),
+    places: Collection[bytes] = (),
 ) -> Made:
     """Record an embedding or a synthesis made in one session, or in several of different people.
 
     With custody `vault`, `data` is taken if every session admits it; if not, the fact is entered, the bytes stay with the app, and it has
-    to destroy them. `media`: what it shows, where its sources do not say all.
+    to destroy them. `media`: what it shows, where its sources do not say all. `places`: where the app has it.
 
     Raises:
         SessionUnknown, SubjectTwice, LineageUnknown, NoPolicy: It cannot be recorded; see `record_all`.
@@ -134,7 +138,7 @@ def made(  # noqa: PLR0913
             than its numbers take, which could be the recording itself.
         MarkRefused: Its mark is not what the app says.
     """
-    draft = Draft(kind, session_ids, custody, facts, derived_from, media, ttl)
+    draft = Draft(kind, session_ids, custody, facts, derived_from, media, ttl, places=places)
     if data is None:
         return _one(app, draft, now)
     if kind == Kind.EMBEDDING and len(data) > _AROUND_BYTES + _NUMBER_BYTES * (facts.dimensions or 0):

@@ -31,7 +31,7 @@ from retention.errors import LineageUnknown, RetentionError, SubjectTwice
 from retention.levels import level_of
 from retention.lineage import Room, Source
 from retention.marks import Mark, Waiver
-from retention.models import Artifact, Custody, Derivation, Kind, Policy
+from retention.models import Artifact, Custody, Derivation, Kind, Place, Policy
 from retention.policy import Life, Moments, Since, covers, deadline, latest, resolve, shortest
 from retention.queries import policies_of, sources
 
@@ -83,6 +83,8 @@ class Draft:
     """Of the artifacts to be, where the vault holds their bytes already; one for each session."""
     refs: Sequence[uuid.UUID] = ()
     """Of the entries to be, where those bytes name them."""
+    places: Collection[bytes] = ()
+    """Where the voice host keeps it: `retention.models.Place`."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,7 @@ class _Part:
     waiver: Waiver | None = None
     apart: frozenset[uuid.UUID] = frozenset()
     """Of the sources those under another consent: it stays when they go."""
+    places: frozenset[bytes] = frozenset()
 
 
 _Act = list[_Part]
@@ -264,6 +267,7 @@ def _judge(draft: Draft, known: Known, now: datetime) -> _Act:
                 ref,
                 facts.mark.waiver if facts.mark else None,
                 frozenset(source.id for source in mine if source.grant not in {None, session.grant_id}),
+                frozenset(draft.places),
             )
         )
     return parts
@@ -333,6 +337,10 @@ def _write(parts: Sequence[_Part], *, app: App, now: datetime) -> list[uuid.UUID
         for source in part.sources
     ]
     insert(Derivation, derived)
+    insert(
+        Place,
+        [{"artifact_id": part.artifact.id, "mark": mark, "told_at": now} for part in parts for mark in part.places],
+    )
     for session in {part.session.id: part.session for part in parts if part.spent}.values():
         session.save(update_fields=["spent"])
     if any(part.artifact.expires_at <= now for part in parts):

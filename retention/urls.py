@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/v1/syntheses", api.Syntheses.as_view(), name="syntheses"),
     path("api/v1/artifacts/<uuid:artifact_id>", api_made.ArtifactRow.as_view(), name="artifact"),
     path("api/v1/artifacts/<uuid:artifact_id>/content", api.ArtifactContent.as_view(), name="content"),
+    path("api/v1/artifacts/<uuid:artifact_id>/places", api.Places.as_view(), name="places"),
     path("api/v1/artifacts/<uuid:artifact_id>/mark", api_marks.Label.as_view(), name="mark"),
     path("api/v1/artifacts/<uuid:artifact_id>/label-waivers", api_marks.Waivers.as_view(), name="waivers"),
     path(".well-known/c2pa-root.pem", api_marks.root, name="c2pa_root"),

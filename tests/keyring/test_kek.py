@@ -111,7 +111,7 @@ def test_keys_move_from_file_to_token_to_file(backend, token):
         backend.open(files).get("artifact:0")
 
 
-def test_the_token_gives_no_key_away(token):
+def test_s2_7_keys_come_from_hardware_which_gives_none_away(token):
     import pkcs11
 
     keks = TokenKeks(**token)

@@ -68,3 +68,14 @@ def test_a_header_that_lies_about_its_length():
 def test_two_recordings_in_one_file(kind):
     with pytest.raises(AudioRefused):
         look(speech(3.0, kind=kind) + speech(30.0, kind=kind))
+
+
+@pytest.mark.parametrize(("size", "taken"), [(12_000, True), (200_000, False)])
+def test_the_chunk_of_a_mark_may_follow_the_sound(size, taken):
+    data = speech(1.0) + b"C2PA" + size.to_bytes(4, "little") + bytes(size)
+    data = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
+    if taken:
+        assert look(data).duration_ms == 1_000
+    else:
+        with pytest.raises(AudioRefused, match="more than its one recording"):
+            look(data)

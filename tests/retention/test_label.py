@@ -17,8 +17,9 @@ from keyring.keys import reference_key, store
 from ledger.models import Opening
 from retention import clip as clips
 from retention import clip_process
-from retention.credential import LASTS, RENEWED_BEFORE, _make, anchors, credential
+from retention.credential import RENEWED_BEFORE, _make, anchors, credential
 from retention.models import Artifact
+from retention.signer import LASTS
 from tests.conftest import Api, kinds, speech
 from tests.factories import AppFactory, UserFactory
 from tests.retention.test_clip import aigc_wav, root, signed_wav

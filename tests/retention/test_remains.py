@@ -1,6 +1,6 @@
 """What is left of a person after an erasure, for whoever has every file, every old backup and the key-encryption key: nothing that was planted.
 
-Planted are the bytes of a recording, what the app calls its user, what it says of what it made, and the person's own address. The search
+Planted are the bytes of a recording, what the app calls its user, what it says of what it made, where it keeps it, and the person's own address. The search
 takes each file of a PostgreSQL server of the test's own (tables, indexes, WAL) and a dump of it, the vault's storages, the key store, the
 published logs and the log of the programs; then it opens what it finds there with every key that the key store gives.
 
@@ -67,10 +67,15 @@ class Person:
         words = {"session": session, "derived_from": [recording]}
         self.api.post("/api/v1/embeddings", {**words, "dimensions": 192, "model": f"model-{word}"})
         mark = {"kind": "watermark", "watermark_id": f"mark-{word}"}
-        self.speech = self.api.post("/api/v1/syntheses", {**words, "mark": mark, "custody": "app"}).json()["id"]
+        place, lies = f"{seed:064x}", {"custody": "app", "places": [f"{seed:064x}"]}
+        self.speech = self.api.post("/api/v1/syntheses", {**words, "mark": mark, **lies}).json()["id"]
         tie = Binding.objects.get(subject__user=self.user)
         self.subject, self.blob = tie.subject_id, Artifact.objects.get(id=recording).id
-        self.raw = {"address": self.user.email.encode(), "reference": bytes(tie.reference)}
+        self.raw = {
+            "address": self.user.email.encode(),
+            "reference": bytes(tie.reference),
+            "place": bytes.fromhex(place),
+        }
         """What stands in the database as it is."""
         self.sealed = {
             "sound": self.sound[8_000:8_032],
