@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from config import adminconsent, adminlogs, adminpeople, adminretention  # noqa: F401 - register the pages of consent, logs, people, retention
+from config import adminconsent, adminguard, adminlogs, adminpeople, adminretention  # noqa: F401 - register their pages
 from config.adminsite import ReadOnly
 from consent.models import ConsentRequest, Session
 from hooks.models import Delivery, Subscription

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import second_factor
 from accounts.models import User
 from config.alarmwords import Shown, shown
+from config.alertwords import open_alerts
 from consent.enter import enter, enter_for_tenant
 from consent.models import Subject
 from ledger.overview import standings
@@ -109,12 +110,14 @@ class ComplianceSite(admin.AdminSite):
         return redirect(f"{reverse(way)}?{urlencode({REDIRECT_FIELD_NAME: after})}")
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """Show what there is; first of all, what is wrong with a log now."""
+        """Show what there is; first of all, what is wrong with a log or on a host now."""
         alarms: list[Shown] = []
         if request.user.has_perm("ledger.view_alarm"):
             now = timezone.now()
             alarms = shown((each for log in standings(now=now) for each in log.troubles), now=now)
-        return super().index(request, {"alarms": alarms, **(extra_context or {})})
+        alerts, open_now = open_alerts() if request.user.has_perm("guard.view_alert") else ([], 0)
+        said = {"alarms": alarms, "open_alerts": alerts, "open_now": open_now}
+        return super().index(request, {**said, **(extra_context or {})})
 
     def register(
         self,

@@ -30,6 +30,7 @@ _TAGS = {
     "retention": "Record what was made of a voice, read it, let it go.",
     "hooks": "Be told by signed deliveries instead of polling.",
     "ledger": "Published entries and their proofs. No login.",
+    "guard": "What voice hosts report, and the alerts about them.",
     "zkp": "Ask for a proof without identity, and judge it. No login.",
     "tokens": "Who is calling.",
 }
@@ -213,6 +214,17 @@ class Bearer(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
             {"type": "oauth2", "description": "RFC 6749, section 4.4.", "flows": {"clientCredentials": flow}},
             {"type": "http", "scheme": "bearer", "description": "A token from `/oauth/token`."},
         ]
+
+
+class Agent(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The token of a voice host's agent."""
+
+    target_class = "guard.agent.AgentToken"
+    name = "agent"
+
+    def get_security_definition(self, _auto_schema: AutoSchema) -> Schema:
+        """Describe it."""
+        return {"type": "http", "scheme": "bearer", "description": "A host's token, from `manage.py create_host`."}
 
 
 def complete(result: Schema, **_more: Any) -> Schema:

@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 import consent.errors
+import guard.errors
 import hooks.errors
 import keyring.errors
 import ledger.errors
@@ -45,6 +46,7 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     consent.errors.RequestCooling: (409, "request-cooling"),
     retention.errors.ArtifactUnknown: (404, "artifact-unknown"),
     retention.errors.ArtifactGone: (410, "artifact-gone"),
+    retention.errors.TooManyPlaces: (409, "too-many-places"),
     retention.errors.NoPolicy: (422, "no-retention-policy"),
     retention.errors.NotProcessed: (422, "moment-impossible"),
     retention.errors.LineageUnknown: (422, "lineage-unknown"),
@@ -75,6 +77,10 @@ _STATUS: dict[type[Exception], tuple[int, str]] = {
     ledger.errors.IdempotencyKeyInvalid: (422, "idempotency-key-invalid"),
     ledger.errors.IdempotencyKeyInUse: (409, "idempotency-key-in-use"),
     ledger.errors.IdempotencyKeyReused: (422, "idempotency-key-reused"),
+    guard.errors.HostUnknown: (404, "host-unknown"),
+    guard.errors.TooManyRows: (413, "too-many-rows"),
+    guard.errors.BodyTooLarge: (413, "body-too-large"),
+    guard.errors.BodyUnreadable: (400, "malformed-request"),
     zkp.errors.LogUnknown: (404, "log-unknown"),
     zkp.errors.NothingPublished: (503, "nothing-published"),
     zkp.errors.ChallengeUnknown: (404, "challenge-unknown"),

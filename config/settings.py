@@ -5,8 +5,9 @@
 """
 
 import os
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources import files
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+from django.utils.dateparse import parse_duration
 from django.utils.translation import gettext_lazy as _
 
 from config import rates
@@ -42,6 +44,7 @@ ALLOWED_HOSTS = env.list(
 )
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
+VERSION = "0.1.0"
 SECRETS = VAR / "secrets"
 SECRET_KEY = read_or_make(SECRETS / "django", lambda: get_random_secret_key().encode()).decode()
 KEY_STORE = VAR / "keys" / "keys.sqlite3"
@@ -59,6 +62,27 @@ PKCS11_MODULE = env.str("CONSONANT_PKCS11_MODULE", "")
 PKCS11_TOKEN = env.str("CONSONANT_PKCS11_TOKEN", "consonant")
 PKCS11_PIN_FILE = Path(env.str("CONSONANT_PKCS11_PIN_FILE", str(SECRETS / "pkcs11-pin")))
 SUITE = env.str("CONSONANT_SUITE", "aes-256-gcm")  # of new seals; those of every suite open
+# How long what voice hosts report is kept, an ISO 8601 duration; and a folder of Sigma rules of one's own, besides those shipped.
+_keep = env.str("CONSONANT_TELEMETRY_KEEP", "PT24H")
+TELEMETRY_KEEP = (parse_duration(_keep) if _keep.startswith("P") else None) or timedelta()
+if timedelta(minutes=10) > TELEMETRY_KEEP:
+    raise ImproperlyConfigured("CONSONANT_TELEMETRY_KEEP is an ISO 8601 duration of ten minutes or more, such as PT24H")
+RULES = env.str("CONSONANT_RULES", "")
+# Where voice hosts may connect to although they only listen: this service's own addresses or networks. This machine needs no saying.
+try:
+    GUARD_PEERS = tuple(ip_network(peer, strict=False) for peer in env.list("CONSONANT_GUARD_PEERS", default=[]))
+except ValueError:
+    raise ImproperlyConfigured("CONSONANT_GUARD_PEERS are addresses or networks: 203.0.113.7,10.1.0.0/16") from None
+# Who is told of alerts by syslog over TLS: tls://host:port, with the certificates (PEM) that are trusted for it and our own. Empty: nobody.
+SIEM_URL = env.str("CONSONANT_SIEM_URL", "")
+if SIEM_URL and not SIEM_URL.startswith("tls://"):
+    raise ImproperlyConfigured("CONSONANT_SIEM_URL is neither empty nor tls://host:port")
+SIEM_CA = env.str("CONSONANT_SIEM_CA", "")
+SIEM_CERT = env.str("CONSONANT_SIEM_CERT", "")
+SIEM_KEY = env.str("CONSONANT_SIEM_KEY", "")
+SIEM_FORMAT = env.str("CONSONANT_SIEM_FORMAT", "ocsf")
+if SIEM_FORMAT not in {"ocsf", "ecs", "cef"}:
+    raise ImproperlyConfigured("CONSONANT_SIEM_FORMAT is none of `ocsf`, `ecs` and `cef`")
 LOG_FOLDER = VAR / "logs"
 # Where the published logs lie: in LOG_FOLDER, or in a bucket, s3://bucket/prefix; and the server, where that is not Amazon's.
 LOG_STORE = env.str("CONSONANT_LOG_STORE", "")
@@ -114,6 +138,7 @@ INSTALLED_APPS = [
     "hooks",
     "consent",
     "retention",
+    "guard",
     "portal",
 ]
 
@@ -212,6 +237,8 @@ CELERY_TASK_ROUTES = {
     "retention.ask_processors": {"queue": "hooks"},
     "retention.look": {"queue": "hooks"},
     "consent.check_fallbacks": {"queue": "hooks"},
+    "guard.export": {"queue": "hooks"},
+    "guard.tell": {"queue": "hooks"},
     "consent.tell_of_notice": {"queue": "hooks"},
 }
 # A tick that waited longer than it may is dropped: the next one does its work.
@@ -234,6 +261,10 @@ CELERY_BEAT_SCHEDULE = {
     "retention.make_exports": {"task": "retention.make_exports", "schedule": 30.0, "options": {"expires": 30}},
     "retention.close_lockers": {"task": "retention.close_lockers", "schedule": 30.0, "options": {"expires": 30}},
     "hooks.deliver": {"task": "hooks.deliver", "schedule": 1.0, "options": {"expires": 1}},
+    "guard.watch": {"task": "guard.watch", "schedule": 1.0, "options": {"expires": 5}},
+    "guard.tell": {"task": "guard.tell", "schedule": 2.0, "options": {"expires": 2}},
+    "guard.forget": {"task": "guard.forget", "schedule": 3600.0, "options": {"expires": 3600}},
+    "guard.export": {"task": "guard.export", "schedule": 2.0, "options": {"expires": 2}},
     "ledger.verify_now": {"task": "ledger.verify_now", "schedule": 30.0, "options": {"expires": 30}},
     "accounts.tidy": {"task": "accounts.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
     "zkp.tidy": {"task": "zkp.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
@@ -295,6 +326,7 @@ OAUTH2_PROVIDER = {
         "consent": "Ask people for consent and open sessions",
         "record": "Record and read artifacts",
         "hooks": "Be told of events",
+        "guard": "Read alerts on the app's hosts",
     },
     "OAUTH2_VALIDATOR_CLASS": "accounts.validator.TwoSecrets",
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
@@ -325,7 +357,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Consonant",
     "DESCRIPTION": "The consent-and-lifecycle ledger for biometric voice data: what a voice app asks, records and is told.",
-    "VERSION": "0.1.0",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": r"/(api/)?v1",
     "COMPONENT_SPLIT_REQUEST": True,

@@ -67,6 +67,8 @@ class PerApp(BaseThrottle):
         """Count the call, say so in the answer's header, and say whether it is within the limit."""
         if isinstance(request.auth, AccessToken):
             counted = count(getattr(view, "throttle_scope", CALLS), str(request.auth.application_id))
+        elif whom := getattr(request.auth, "throttled_as", None):
+            counted = count(getattr(view, "throttle_scope", CALLS), whom)
         elif name := getattr(view, "throttle_anyone", None):
             counted = count(name, sender(request))
         else:

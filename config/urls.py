@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/v1/", include("consent.urls")),
     path("api/v1/", include("hooks.urls")),
     path("", include("retention.urls")),
+    path("", include("guard.urls")),
     path("", include("zkp.urls")),
     path("api/v1/erasures/<uuid:erasure_id>/certificate.pdf", ErasurePaper.as_view(), name="erasure_paper"),
     path("api/schema/", document, name="schema"),

@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="consonant-bench-"))
         server, broker = os.environ.get("DATABASE_URL", ""), os.environ.get("CELERY_BROKER_URL", "")
-        needs = {"postgres": not server, "redis": not broker and bool({"consent", "retention"} & set(argv))}
+        needs = {"postgres": not server, "redis": not broker and bool({"consent", "guard", "retention"} & set(argv))}
         if any(needs.values()):
             embedded, broker_here = stack.enter_context(serve(Path(folder), durable=True, **needs))
             server, broker = server or embedded, broker or broker_here

@@ -375,6 +375,11 @@ def _discarded(payload: dict[str, Any], words: dict[str, str]) -> Told:
     )
 
 
+def _hastened(payload: dict[str, Any], words: dict[str, str]) -> Told:
+    sentence = _("%(thing)s goes before its time: something is wrong with the machine it was made on")
+    return Told(sentence % _thing(payload, words), "stopped")
+
+
 def _app_asked(payload: dict[str, Any], words: dict[str, str]) -> Told:
     return Told(
         _("%(app)s was asked to destroy what it keeps: %(kind)s") % _thing(payload, words),
@@ -682,6 +687,7 @@ _TELLERS: dict[str, Callable[[dict[str, Any], dict[str, str]], Told]] = {
     "artifact.erased": _erased,
     "artifact.lapsed": _over,
     "artifact.discarded": _discarded,
+    "artifact.hastened": _hastened,
     "artifact.processed": _processed,
     "artifact.restricted": _restricted,
     "artifact.unrestricted": _unrestricted,

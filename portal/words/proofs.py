@@ -60,6 +60,7 @@ KINDS: Final = {
     "use.unpermitted": gettext_lazy("something was made without permission"),
     "use.refused": gettext_lazy("a use was refused"),
     "artifact.discarded": gettext_lazy("something was thrown away unused"),
+    "artifact.hastened": gettext_lazy("something was to go early, because a machine was in trouble"),
     "artifact.key_destroyed": gettext_lazy("the key of something was destroyed"),
     "artifact.erased": gettext_lazy("something was erased"),
     "artifact.erase_requested": gettext_lazy("an app was asked to erase something"),

@@ -64,6 +64,7 @@ CALLS = [
     Call("post", "consent:requests", "consent", own=201, others=201, suspended=403, body=ASK),
     Call("get", "consent:request", "consent", own=200, others=404, suspended=200),
     Call("post", "retention:sessions", "consent", own=201, others=404, suspended=403, body={"grant": "grant_id"}),
+    Call("get", "consent:session", "consent", own=200, others=404, suspended=200),
     Call("delete", "consent:session", "consent", own=204, others=404, suspended=204),
     Call("get", "consent:status_token", "consent", own=200, others=404, suspended=403, query="?audience=tts"),
     Call("get", "consent:receipt", "consent", own=200, others=404, suspended=200),
@@ -156,6 +157,7 @@ CALLS = [
         body={"request": "ticket 7", "agreement": "terms v3", "recipient": "user_id"},
         arguments={"artifact_id": "held_id"},
     ),
+    Call("post", "retention:places", "record", own=200, others=404, suspended=200, body={"places": ["ab" * 32]}),
     Call("get", "retention:content", "record", own=200, others=404, suspended=403),
     Call(
         "post",
@@ -184,6 +186,10 @@ CALLS = [
     Call("get", "retention:certificate", "consent", own=200, others=404, suspended=200),
     Call("get", "erasure_paper", "consent", own=200, others=404, suspended=200),
     Call("delete", "retention:voice_consent", "consent", own=202, others=404, suspended=202),
+    Call("get", "guard:alerts", "guard", own=200, others=200, suspended=200),
+    # No app's token opens a host's door, and no host's another (tests/guard/test_hosts.py).
+    Call("post", "guard:telemetry", None, own=401, others=401, suspended=401),
+    Call("post", "guard:heartbeats", None, own=401, others=401, suspended=401),
     Call("get", "hooks:hooks", "hooks", own=200, others=200, suspended=200),
     Call(
         "post",
@@ -344,7 +350,11 @@ def test_s0_7_every_call_needs_a_token_but_those_that_prove_and_is_counted(world
     signed = {("post", "retention:attestations")}
     asked = {("get", f"zkp:{name}") for name in ("challenge", "verification")}
     asked |= {("post", f"zkp:{name}") for name in ("challenges", "verifications")}
-    assert open_to_all == {("get", "ledger:entry"), ("get", "ledger:proof")} | signed | asked
+    hosts = {
+        ("post", "guard:telemetry"),
+        ("post", "guard:heartbeats"),
+    }  # with the token of the host's agent: tests/guard/test_hosts.py
+    assert open_to_all == {("get", "ledger:entry"), ("get", "ledger:proof")} | signed | asked | hosts
     for call in CALLS:
         if call.scope:
             answer = tried(call, world, headers={})

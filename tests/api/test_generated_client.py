@@ -26,7 +26,9 @@ def generated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("client")
     (folder / "document.json").write_bytes(_document())
     (folder / "config.yaml").write_text(
-        "post_hooks: []\ncontent_type_overrides: {application/pdf: application/octet-stream}\n", encoding="utf-8"
+        "post_hooks: []\ncontent_type_overrides: {application/pdf: application/octet-stream, "
+        "application/x-ndjson: application/octet-stream}\n",
+        encoding="utf-8",
     )
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"]
     command += ["--path", "document.json", "--config", "config.yaml", "--output-path", PACKAGE]

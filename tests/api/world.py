@@ -25,7 +25,7 @@ from tests.factories import UserFactory
 from tests.hooks.receiver import Receiver
 from zkp.models import Verdict
 
-SCOPES = "consent record hooks"
+SCOPES = "consent record hooks guard"
 OPERATIONS = ["upload", "embed", "synthesize"]
 
 

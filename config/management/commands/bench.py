@@ -1,4 +1,4 @@
-"""Measure the service on this machine, each number beside a reference in the same run: `manage.py bench ledger`, `... consent`, `... retention`, `... zkp`.
+"""Measure the service on this machine, each number beside a reference in the same run: `manage.py bench ledger`, `... consent`, `... retention`, `... zkp`, `... guard`.
 
 One JSON object a line.
 
@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
+import guard.bench.run
 import ledger.bench.measure
 import ledger.bench.run
 import retention.bench.due
@@ -24,6 +25,7 @@ ROOMS: dict[str, tuple[Any, Any]] = {
     "consent": (retention.bench.run.run, retention.bench.sizes.Sizes),
     "retention": (retention.bench.due.run, retention.bench.due.Sizes),
     "zkp": (zkp.bench.run.run, zkp.bench.run.Sizes),
+    "guard": (guard.bench.run.run, guard.bench.run.Sizes),
 }
 """What measures, and how much."""
 DATABASE = "consonant_bench_"
@@ -48,10 +50,11 @@ class Command(BaseCommand):
             ("erased", "how many artifacts the person has who is erased"),
             ("megabytes", "how large a file the vault takes"),
             ("memory", "how many MB the file has with which its memory is measured"),
-            ("events", "how many hooks are delivered"),
+            ("events", "how many hooks are delivered; of guard: how many rows a delivery has"),
         ):
             parser.add_argument(f"--{name}", type=int, help=f"of retention: {what}")
-        parser.add_argument("--rounds", type=int, help="of zkp: how often each is done")
+        parser.add_argument("--alarms", type=int, help="of guard: how often an app is suspended")
+        parser.add_argument("--rounds", type=int, help="of zkp and guard: how often each is done")
         parser.add_argument(
             "--scratch", help="of zkp: the folder where JavaScript is built; it stays, and is used again"
         )
