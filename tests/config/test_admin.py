@@ -13,6 +13,8 @@ from django.utils import timezone
 from config.adminsite import ReadOnly
 from consent.models import Delegation, Subject
 from consent.queries import records_of
+from guard.models import Alert, Playbook, RuleState
+from guard.register_host import register_host
 from hooks.models import Delivery, Subscription
 from ledger.alarms import raise_alarm
 from ledger.models import Anchor, Opening, Verification, Witnessing
@@ -59,14 +61,28 @@ def test_every_list_and_row(client, officer, app, user, api, consent, clip, mode
     Anchor.objects.create(log_id=log, size=1, kind="rfc3161", at=moment, path="anchors/1.tsr")
     Verification.objects.create(log_id=log, asked_at=moment)
     Delegation.objects.create(principal=user, delegate=officer, relationship="attorney", requested_at=moment)
+    host = register_host(app=app, name="tts-1", actor="operator", now=moment).host
+    Alert.objects.create(
+        host=host,
+        app=app,
+        rule="port_open",
+        level="high",
+        at=moment,
+        raised_at=moment,
+        last_at=moment,
+        last_counted_at=moment,
+        entry=uuid.uuid4(),
+    )
+    RuleState.objects.create(slug="port_open", changed_at=moment, changed_by="1")
+    Playbook.objects.create(key="critical", changed_at=moment, changed_by="1")
     label, name = model.split(".")
     assert client.get(reverse(f"admin:{label}_{name}_changelist")).status_code == 200
     page = next(m for m in admin.site._registry if m._meta.label_lower == model)
     row = page._default_manager.first()
     path = reverse(f"admin:{label}_{name}_change", args=[row.pk])
     assert client.get(path).status_code == 200
-    # A policy is changed on its page, by a form that says all of it.
-    assert client.post(path, {"state": "given"}).status_code == (422 if page is Policy else 403)
+    # A policy and a playbook are changed on their pages, by a form that says all of it.
+    assert client.post(path, {"state": "given"}).status_code == (422 if page in {Policy, Playbook} else 403)
     assert client.post(reverse(f"admin:{label}_{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
     assert client.get(reverse(f"admin:{label}_{name}_add")).status_code == 403
 

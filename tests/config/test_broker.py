@@ -46,7 +46,7 @@ def test_each_task_is_a_sweep_without_arguments_or_a_result():
     tasks = {
         name: task
         for name, task in ours.tasks.items()
-        if name.startswith(("accounts.", "retention.", "consent.", "hooks.", "zkp."))
+        if name.startswith(("accounts.", "retention.", "consent.", "hooks.", "zkp.", "guard."))
     }
     assert {
         each["task"] for each in settings.CELERY_BEAT_SCHEDULE.values() if "ledger" not in each["task"]
