@@ -1,7 +1,7 @@
 """Verify what a Consonant ledger has published, and what it signed for somebody, from files alone: no network, no server.
 
-`status` may ask an address, for the keys, if one is given in the place of their file; `wallet` asks the service that it is given. One line a
-finding. Exit status: 0, everything verified; 1, something did not; 2, nothing was verified, for the command was not understood or a file
+`status` may ask an address, for the keys, if one is given in the place of their file; `wallet`, `guard`, `doctor` and `bench` ask the service
+that they are given. One line a finding. Exit status: 0, everything verified; 1, something did not; 2, nothing was verified, for the command was not understood or a file
 named in it cannot be read; 130, interrupted.
 """
 
@@ -12,15 +12,16 @@ import json
 import os
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tqdm import tqdm
 
-from consonant import __version__, clip, wallet
+from consonant import __version__, bench, clip, doctor, wallet
 from consonant.consent import jose, receipt, status_token, verify_receipt
 from consonant.consent.errors import ReceiptBroken, TokenRefused
+from consonant.guard import command as guard
 from consonant.ledger import checkpoint as checkpoints
 from consonant.ledger import cosignature, note, policy, proof
 from consonant.ledger.errors import LedgerError
@@ -53,6 +54,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = _parser()
     args = parser.parse_args(argv)
+    if hasattr(args, "program"):
+        status: int = args.program(args)
+        return status
     if hasattr(args, "wallet_command"):
         return _wallet(args)
     bar = tqdm(unit=" entries", unit_scale=True, leave=False, disable=None, delay=0.5)
@@ -164,7 +168,8 @@ def _certificate(args: argparse.Namespace, trust: _Trust, _bar: tqdm) -> Iterato
         yield bad("certificate.broken", None, str(broken))
         return
     wanted = (certificate.issuer_of(body["log"]), body["log"])
-    issuer, log = (next((each for each in trust.verifiers if each.name == name), None) for name in wanted)
+    keys = [each for each in trust.verifiers if isinstance(each, note.Verifier)]
+    issuer, log = (next((each for each in keys if each.name == name), None) for name in wanted)
     if issuer is None or log is None:
         yield bad("certificate.key_unknown", None, f"give the keys of {wanted[1]} and of {wanted[0]}, which issued it")
         return
@@ -195,7 +200,7 @@ def _status(args: argparse.Namespace, _trust: None, _bar: tqdm) -> Iterator[Find
     token = args.token if _TOKEN.fullmatch(args.token) else _text(args.token, jose.MAX_TOKEN).strip()
     try:
         keys = {kid: key for name in args.jwks for kid, key in jose.read_jwks(_keys(name)).items()}
-        standing = status_token.verify(token, keys=keys, audience=args.audience, now=datetime.now(UTC))
+        standing = status_token.verify(token, keys=keys, audience=args.audience, now=datetime.now(timezone.utc))
     except TokenRefused as refused:
         yield bad(f"token.{refused.reason}", None, refused.sentence)
         return
@@ -219,7 +224,8 @@ def _keys(name: str) -> bytes:
 
     try:
         with build_opener(_Stay).open(name, timeout=_SECONDS) as answer:
-            return answer.read(jose.MAX_JWKS_BYTES + 1)
+            data: bytes = answer.read(jose.MAX_JWKS_BYTES + 1)
+            return data
     except (OSError, ValueError) as error:
         if isinstance(error, HTTPError):
             error.close()
@@ -340,6 +346,9 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     wallet.add_to(commands)
+    guard.add_to(commands)
+    doctor.add_to(commands)
+    bench.add_to(commands)
 
     about = "that a consent stands: a status token, which lives five minutes"
     each = commands.add_parser("status", help=about, description=about, allow_abbrev=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -368,7 +368,7 @@ def _own(safe: Safe, origin: str, start: int, read: list[bytes]) -> list[dict[st
             "index": each.leaf.index,
             "ref": str(each.leaf.ref),
             "kind": each.leaf.kind,
-            "at": f"{each.leaf.at.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z",
+            "at": f"{each.leaf.at.astimezone(timezone.utc).isoformat(timespec='milliseconds')[:23]}Z",
             "whose": None if each.claimed else earlier.index(each.keys),
             "payload": each.leaf.payload.hex(),
         }

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -128,7 +128,7 @@ def _prove(args: argparse.Namespace) -> None:
         context = question.context
         holder.meet(safe, service, context.origin)
         holder.look(safe, service, context.origin, (context.size, context.root))
-    holder.check_question(safe, question, now=datetime.now(UTC))
+    holder.check_question(safe, question, now=datetime.now(timezone.utc))
     _introduce(question)
     document = _answer(args, safe, service, question)
     if not args.send:

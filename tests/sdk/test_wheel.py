@@ -12,6 +12,9 @@ import pytest
 
 from tests.sdk.conftest import PROJECT
 
+MORE = {"consonant/retention/clip.py": {"c2pa", "tinytag"}, "consonant/retention/audio.py": {"soundfile"}}
+"""With the extras `[clip]` and `[mark]`, and then only."""
+
 
 def test_its_modules_are_the_servers_byte_for_byte(files_of):
     carried = {name: data for name, data in files_of.items() if name.startswith("consonant/ledger/")}
@@ -56,9 +59,7 @@ def test_it_holds_every_module_that_one_of_them_imports(files_of):
             elif isinstance(node, ast.ImportFrom | ast.Import):
                 names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
                 tops = {each.partition(".")[0] for each in names}
-                more = (
-                    {"c2pa", "tinytag"} if name.endswith("retention/clip.py") else set()
-                )  # with `[clip]`, and then only
+                more = MORE.get(name, set())
                 assert tops <= sys.stdlib_module_names | {"cryptography", "jwt"} | more, name
 
 
@@ -66,7 +67,7 @@ def test_it_declares_what_it_needs(files_of):
     (metadata,) = [data for name, data in files_of.items() if name.endswith(".dist-info/METADATA")]
     needed = Parser().parsestr(metadata.decode()).get_all("Requires-Dist")
     always = [each for each in needed if "extra" not in each]
-    assert sorted(each.partition(">")[0] for each in always) == ["cryptography", "pyjwt", "tqdm"]
+    assert sorted(each.partition(">")[0] for each in always) == ["cryptography", "httpx", "pyjwt", "tqdm"]
     assert sorted(each.partition(">")[0] for each in needed if "extra == 'clip'" in each) == ["c2pa-python", "tinytag"]
     of_wallet = [each for each in needed if "extra == 'wallet'" in each]
     assert sorted(each.partition(">")[0] for each in of_wallet) == ["mnemonic", "py-arkworks-bls12381"]

@@ -1,0 +1,1 @@
+"""Consonant inside the voice apps and frameworks that people run."""
