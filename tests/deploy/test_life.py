@@ -157,7 +157,7 @@ def clone(target):
     shutil.copytree(
         PROJECT,
         target,
-        ignore=shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", "site", ".*_cache", "*.mo"),
+        ignore=shutil.ignore_patterns(".git", ".venv*", "var", "__pycache__", "site", ".*_cache", "*.mo"),
         symlinks=True,
     )
 
