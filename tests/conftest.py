@@ -27,6 +27,15 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+def pytest_report_header():
+    """What is not collected here, and what would collect it."""
+    sources = {"SigmaHQ's own cases": "CONSONANT_SIGMA", "real voice apps": "CONSONANT_REAL_APPS"}
+    return [
+        f"{what}: {os.environ.get(name) or f'not collected ({name} names no checkout)'}"
+        for what, name in sources.items()
+    ]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Where skips are forbidden (CONSONANT_NO_SKIPS=1), a skip is a failure."""

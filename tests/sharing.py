@@ -7,6 +7,7 @@ LONG = (
     ONE_SERVICE,
     "tests/deploy/test_life.py",
     "tests/ledger/test_faults.py",
+    "tests/examples/test_voice_studio.py",
     "tests/docs/test_snippets.py",
     "tests/portal/",
 )

@@ -15,9 +15,10 @@ LAW = {
     *("B1", "B2", "B3", "B4", "B5", "E1", "E2", "C1", "C2", "C3", "F1", "T1"),
 }
 ASKED = {
-    *("S0.1", "S0.2", "S0.3", "S0.4", "S0.5", "S0.7", "S0.8", "S0.10"),
-    *(f"S1.{number}" for number in range(1, 10)),
-    *("S2.1", "S2.2", "S2.3", "S2.4", "S2.5", "S2.8", "S2.12"),
+    *(f"S0.{number}" for number in range(1, 12)),
+    *(f"S1.{number}" for number in range(1, 12)),
+    *(f"S2.{number}" for number in range(1, 13)),
+    *(f"S3.{number}" for number in range(1, 11)),
 }
 TABLE = {row[1]: row[2] for row in ROW.finditer((DOCS / "compliance.md").read_text(encoding="utf-8"))}
 ROWS = [(requirement, *link) for requirement, links in TABLE.items() for link in LINK.findall(links)]

@@ -15,6 +15,8 @@ from rest_framework.serializers import BaseSerializer
 
 import consent.api
 import consent.api_grants
+import guard.api
+import guard.api_alerts
 import hooks.api
 import keyring.store
 import ledger.api
@@ -106,7 +108,7 @@ def fields():
     """Every field that the API takes or answers with, by its serializers."""
     found = set()
     ours = (retention.api, retention.api_batch, retention.api_made, retention.api_marks, retention.api_statements)
-    for module in (consent.api, consent.api_grants, *ours, hooks.api, ledger.api, zkp.api):
+    for module in (consent.api, consent.api_grants, *ours, guard.api, guard.api_alerts, hooks.api, ledger.api, zkp.api):
         for each in vars(module).values():
             if isinstance(each, type) and issubclass(each, BaseSerializer) and each.__module__ == module.__name__:
                 found |= getattr(each(), "fields", {}).keys()
@@ -207,7 +209,7 @@ def kinds():
     """Every kind of entry that the code appends; the names of its own modules and tasks look alike."""
     files = [
         path
-        for path in python_files("consent", "retention", "hooks", "config", "zkp")
+        for path in python_files("consent", "retention", "guard", "hooks", "config", "zkp")
         if "migrations" not in path.parts
     ]
     files.remove(PROJECT / "retention" / "certificate.py")  # its findings have names of the same form
@@ -215,8 +217,14 @@ def kinds():
     modules = {".".join(path.relative_to(PROJECT).with_suffix("").parts) for path in files}
     # `consent.<state>` is put together from the state to which a grant moves.
     ends = {f"consent.{state}" for state in GRANT_STATES}
-    pattern = r"(app|purpose|notice|consent|delegation|session|use|artifact|access|erasure|hook|label|hold|policy|proof|subject)\.[a-z_]+"
-    events = {"session.ended", "hook.challenge", "app.resumed"}  # told by hook, and no entries
+    pattern = r"(app|purpose|notice|consent|delegation|session|use|artifact|access|erasure|hook|label|hold|policy|proof|subject|host|alert|rule|playbook)\.[a-z_]+"
+    events = {
+        "session.ended",
+        "hook.challenge",
+        "app.resumed",
+        "host.isolate",
+        "host.release",
+    }  # told by hook, and no entries
     tasks = {each["task"] for each in settings.CELERY_BEAT_SCHEDULE.values()}
     return {name for name in named | ends if re.fullmatch(pattern, name)} - modules - events - tasks
 

@@ -52,6 +52,7 @@ VOLATILE = {
     "ledger_entry",
     "ledger_checkpoint",
     "ledger_opening",
+    "retention_change",  # the sweep follows what ended
 }
 
 
